@@ -1,0 +1,2 @@
+//! The `i3d` command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Video in: frames with planes, timestamps, colour and rotation, from files or from memory.

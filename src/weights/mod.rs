@@ -1,0 +1,1 @@
+//! Checkpoints in: every public format of I3D weights, read from bytes.
