@@ -8,7 +8,11 @@ pub mod preprocess;
 
 pub mod network;
 
+pub mod plan;
+
 pub mod weights;
+
+pub mod backend;
 
 pub mod error;
 

@@ -1,2 +1,34 @@
 //! The `i3d` command line.
-fn main() {}
+
+mod args;
+mod checkpoint;
+mod classify;
+mod compare;
+mod input;
+mod models;
+mod output;
+mod report;
+mod run;
+mod talk;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let cli = args::Cli::parse();
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => log::LevelFilter::Error,
+        (false, 0) => log::LevelFilter::Warn,
+        (false, 1) => log::LevelFilter::Info,
+        (false, _) => log::LevelFilter::Debug,
+    };
+    // wgpu tells of things that no user can act on; its errors come back as values.
+    env_logger::Builder::new()
+        .filter_level(log::LevelFilter::Error)
+        .filter_module("i3d", level)
+        .format(|out, record| {
+            use std::io::Write;
+            writeln!(out, "{}", record.args())
+        })
+        .init();
+    run::run(cli)
+}

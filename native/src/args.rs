@@ -1,0 +1,329 @@
+//! The command line: only parsing.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use i3d::backend::DeviceRequest;
+use i3d::fusion::Fusion;
+use i3d::network::Stream;
+use i3d::video::Rate;
+
+/// What are people doing in this video?
+///
+/// Runs the Inflated 3D ConvNet (I3D) on a GPU through wgpu, or on the CPU. Nothing is uploaded.
+#[derive(Debug, Parser)]
+#[command(name = "i3d", version, max_term_width = 110)]
+#[command(after_help = "Exit status: 0 done, 1 some inputs failed, 2 usage or bad input, 3 no device as requested.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say less: no progress, no notes.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more: what was loaded, chosen and found.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Name the actions in videos
+    #[command(after_help = "Example:\n  i3d classify tennis.mp4 --rgb checkpoints/rgb_imagenet --json result.json\n\n\
+        INPUT is a video file, an animated GIF, a folder of images, a glob, or a .npy/.npz clip of float32\n\
+        [T,H,W,C] that is fed to the network as it is (3 channels: rgb, 2: flow).")]
+    Classify(ClassifyArgs),
+    /// Write a checkpoint as safetensors
+    #[command(after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors")]
+    Convert(ConvertArgs),
+    /// Write the values of one endpoint as .npy
+    #[command(after_help = "Example:\n  i3d dump tennis.mp4 --rgb rgb.safetensors --endpoint Mixed_5c -o mixed_5c.npy\n\n\
+        The endpoint `input` is the preprocessed clip itself.")]
+    Dump(DumpArgs),
+    /// Compare two devices endpoint by endpoint
+    #[command(after_help = "Example:\n  i3d compare tennis.mp4 --rgb rgb.safetensors --frames 16 --device gpu --against cpu")]
+    Compare(CompareArgs),
+    /// Print the plan: shapes, padding, memory, work
+    #[command(after_help = "Example:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu")]
+    Plan(PlanArgs),
+    /// List the devices that i3d can run on
+    #[command(after_help = "Example:\n  i3d devices --json")]
+    Devices(DevicesArgs),
+    /// Fetch and keep the released models
+    #[command(after_help = "Example:\n  i3d models pull kinetics-400\n  i3d classify tennis.mp4 --model kinetics-400")]
+    Models(ModelsArgs),
+}
+
+/// Where to run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// auto, cpu, gpu, or a part of an adapter's name (see `i3d devices`)
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceRequest,
+    /// Threads of the CPU backend [default: one per core]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N")]
+    pub threads: usize,
+}
+
+/// Which weights.
+#[derive(Debug, Args)]
+pub struct WeightArgs {
+    /// RGB weights: safetensors, a TensorFlow checkpoint (prefix or folder), or a PyTorch file
+    #[arg(long, value_name = "PATH")]
+    pub rgb: Option<PathBuf>,
+    /// Flow weights, of the same kinds
+    #[arg(long, value_name = "PATH")]
+    pub flow: Option<PathBuf>,
+    /// A model that was pulled (see `i3d models list`), or `random`: seeded random weights that know nothing
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["rgb", "flow"])]
+    pub model: Option<String>,
+}
+
+/// How a video becomes a clip.
+#[derive(Debug, Args)]
+pub struct ClipArgs {
+    /// Use the first N sampled frames; shorter videos are looped [default: all, up to 250]
+    #[arg(long, value_name = "N")]
+    pub frames: Option<usize>,
+    /// Frames per second to sample at, or `native` for every frame
+    #[arg(long, default_value = "25", value_name = "FPS", value_parser = parse_rate)]
+    pub fps: Rate,
+}
+
+/// `i3d classify`.
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    /// Videos, GIFs, folders of images, globs, or .npy/.npz clips
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// What to run.
+    #[command(flatten)]
+    pub weights: WeightArgs,
+    /// How to sample.
+    #[command(flatten)]
+    pub clip: ClipArgs,
+    /// Where to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Which streams to run [default: those that have weights]
+    #[arg(long, value_enum)]
+    pub streams: Option<Streams>,
+    /// An RGB clip as .npy/.npz, alone or beside --flow-clip
+    #[arg(long, value_name = "FILE")]
+    pub rgb_clip: Option<PathBuf>,
+    /// A flow clip as .npy/.npz, alone or beside --rgb-clip or one INPUT
+    #[arg(long, value_name = "FILE")]
+    pub flow_clip: Option<PathBuf>,
+    /// Class names, one per line [default: those of the checkpoint, or Kinetics]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// How many actions to show
+    #[arg(long, default_value_t = 5, value_name = "K")]
+    pub top_k: usize,
+    /// How rgb and flow become one result
+    #[arg(long, value_enum, default_value = "logit-sum")]
+    pub fusion: FusionArg,
+    /// Write the whole result as JSON, `-` for standard output
+    #[arg(long, value_name = "PATH")]
+    pub json: Option<PathBuf>,
+}
+
+/// `i3d convert`.
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// A TensorFlow checkpoint (prefix or folder), a PyTorch file, or a safetensors file
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+    /// The file to write
+    #[arg(value_name = "OUT.safetensors")]
+    pub output: PathBuf,
+    /// Class names to store with the weights, one per line [default: Kinetics where 400 or 600 classes]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+}
+
+/// `i3d dump`.
+#[derive(Debug, Args)]
+pub struct DumpArgs {
+    /// A video, GIF, folder of images, or .npy/.npz clip
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// The endpoint, by DeepMind's name, or `input`
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: String,
+    /// The file to write
+    #[arg(short, long, value_name = "X.npy")]
+    pub output: PathBuf,
+    /// What to run.
+    #[command(flatten)]
+    pub weights: WeightArgs,
+    /// How to sample.
+    #[command(flatten)]
+    pub clip: ClipArgs,
+    /// Where to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `i3d compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A video, GIF, folder of images, or .npy/.npz clip
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// The last endpoint to compare [default: Logits]
+    #[arg(long, value_name = "NAME")]
+    pub until: Option<String>,
+    /// The device to compare with
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub against: DeviceRequest,
+    /// What to run.
+    #[command(flatten)]
+    pub weights: WeightArgs,
+    /// How to sample.
+    #[command(flatten)]
+    pub clip: ClipArgs,
+    /// Where to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `i3d plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Frames per clip
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub frames: usize,
+    /// Clips per run
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub batch: usize,
+    /// The network: rgb has 3 input channels, flow 2
+    #[arg(long, value_enum, default_value = "rgb")]
+    pub stream: StreamArg,
+    /// Number of classes
+    #[arg(long, default_value_t = 400, value_name = "N")]
+    pub classes: usize,
+    /// Multiplier of all channel counts
+    #[arg(long, default_value_t = 1.0, value_name = "W")]
+    pub width: f64,
+    /// Height and width of the clip in pixels
+    #[arg(long, default_value_t = 224, value_name = "PIXELS")]
+    pub input_size: usize,
+    /// Check the plan against this device's limits
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<DeviceRequest>,
+}
+
+/// `i3d devices`.
+#[derive(Debug, Args)]
+pub struct DevicesArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `i3d models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// What to do with them
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// The commands of `i3d models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show what there is and what is installed
+    List,
+    /// Download, verify and convert a model
+    Pull {
+        /// Its name
+        name: String,
+    },
+    /// Check the installed files against their hashes
+    Verify {
+        /// Its name [default: every installed model]
+        name: Option<String>,
+    },
+    /// Print the files of an installed model
+    Path {
+        /// Its name
+        name: String,
+    },
+    /// Delete an installed model
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Values of `--streams`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Streams {
+    /// Colour frames only.
+    Rgb,
+    /// Optical flow only.
+    Flow,
+    /// Both, fused.
+    Both,
+}
+
+impl Streams {
+    /// Whether `stream` is among them.
+    pub fn contains(self, stream: Stream) -> bool {
+        match self {
+            Streams::Rgb => stream == Stream::Rgb,
+            Streams::Flow => stream == Stream::Flow,
+            Streams::Both => true,
+        }
+    }
+}
+
+/// Values of `--stream`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum StreamArg {
+    /// Colour frames.
+    Rgb,
+    /// Optical flow.
+    Flow,
+}
+
+impl From<StreamArg> for Stream {
+    fn from(arg: StreamArg) -> Stream {
+        match arg {
+            StreamArg::Rgb => Stream::Rgb,
+            StreamArg::Flow => Stream::Flow,
+        }
+    }
+}
+
+/// Values of `--fusion`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FusionArg {
+    /// softmax(rgb + flow), as in the released code.
+    LogitSum,
+    /// softmax((rgb + flow) / 2), the wording of the paper.
+    LogitMean,
+    /// (softmax(rgb) + softmax(flow)) / 2.
+    ProbMean,
+}
+
+impl From<FusionArg> for Fusion {
+    fn from(arg: FusionArg) -> Fusion {
+        match arg {
+            FusionArg::LogitSum => Fusion::LogitSum,
+            FusionArg::LogitMean => Fusion::LogitMean,
+            FusionArg::ProbMean => Fusion::ProbMean,
+        }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    if text.eq_ignore_ascii_case("native") {
+        return Ok(Rate::Native);
+    }
+    let fps: f64 = text.parse().map_err(|_| "give a number of frames per second, or `native`".to_string())?;
+    let rate = Rate::Fps(fps);
+    rate.validate().map_err(|e| e.to_string()).map(|()| rate)
+}

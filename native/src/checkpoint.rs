@@ -1,0 +1,67 @@
+//! Checkpoints from paths: which files make one up.
+
+use std::path::{Path, PathBuf};
+
+use i3d::weights::Checkpoint;
+use i3d::{Error, Result};
+
+/// Reads a safetensors file, a PyTorch file, or a TensorFlow checkpoint given by folder, prefix or one of its files.
+pub fn read(path: &Path) -> Result<Checkpoint> {
+    let place = path.display().to_string();
+    if let Some(index) = tensorflow_index(path)? {
+        return read_tensorflow(&index);
+    }
+    Checkpoint::from_bytes(&place, &read_file(path)?)
+}
+
+/// A labels file.
+pub fn read_labels(path: &Path) -> Result<Vec<String>> {
+    let place = path.display().to_string();
+    let text = String::from_utf8(read_file(path)?)
+        .map_err(|_| Error::labels(&place, "is not UTF-8 text; give a list with one class name per line"))?;
+    i3d::labels::parse(&place, &text)
+}
+
+/// The bytes of a file.
+pub fn read_file(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error::io(path.display(), source))
+}
+
+/// The `.index` file, if the path means a TensorFlow checkpoint.
+fn tensorflow_index(path: &Path) -> Result<Option<PathBuf>> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(|source| Error::io(path.display(), source))?;
+        let mut found: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|e| e.path()))
+            .filter(|p| p.extension().is_some_and(|e| e == "index"))
+            .collect();
+        found.sort();
+        return match &found[..] {
+            [index] => Ok(Some(index.clone())),
+            [] => Err(Error::checkpoint(path.display(), "the folder holds no .index file, so no TensorFlow checkpoint")),
+            several => {
+                let names: Vec<_> = several.iter().map(|p| p.with_extension("").display().to_string()).collect();
+                let problem = format!("the folder holds several checkpoints; name one: {}", names.join(", "));
+                Err(Error::checkpoint(path.display(), problem))
+            }
+        };
+    }
+    let text = path.to_string_lossy();
+    let prefix = match text.rfind(".data-") {
+        Some(at) => text[..at].to_string(),
+        None => text.strip_suffix(".index").unwrap_or(&text).to_string(),
+    };
+    let index = PathBuf::from(format!("{prefix}.index"));
+    Ok(index.is_file().then_some(index))
+}
+
+fn read_tensorflow(index: &Path) -> Result<Checkpoint> {
+    let prefix = index.with_extension("");
+    let bytes = read_file(index)?;
+    let count = i3d::weights::tf_bundle::read_index(&index.display().to_string(), &bytes)?.shards;
+    let shards: Vec<Vec<u8>> = (0..count)
+        .map(|shard| read_file(Path::new(&format!("{}.data-{shard:05}-of-{count:05}", prefix.display()))))
+        .collect::<Result<_>>()?;
+    let shards: Vec<&[u8]> = shards.iter().map(Vec::as_slice).collect();
+    Checkpoint::from_tensorflow(&prefix.display().to_string(), &bytes, &shards)
+}

@@ -1,0 +1,188 @@
+//! Choosing where to run.
+
+use std::sync::Arc;
+
+use super::cpu::CpuModel;
+use super::gpu::{Adapter, AdapterKind, Gpu, GpuModel, adapters};
+use super::{Output, Progress};
+use crate::error::{Error, Result};
+use crate::network::I3d;
+use crate::plan::Plan;
+use crate::weights::Weights;
+
+/// Which device somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DeviceRequest {
+    /// A discrete GPU, else an integrated one, else the CPU. Software adapters are slower than the CPU backend, so they
+    /// run only when asked for by name.
+    #[default]
+    Auto,
+    /// The CPU backend.
+    Cpu,
+    /// Any hardware GPU, or an error.
+    Gpu,
+    /// The first adapter whose name, driver or backend contains the text.
+    Named(String),
+}
+
+impl std::str::FromStr for DeviceRequest {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "auto" => DeviceRequest::Auto,
+            "cpu" => DeviceRequest::Cpu,
+            "gpu" => DeviceRequest::Gpu,
+            _ => DeviceRequest::Named(text.to_string()),
+        })
+    }
+}
+
+/// What a device calls itself; part of every result.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceInfo {
+    /// `cpu`, `vulkan`, `metal`, `dx12` or `webgpu`.
+    pub backend: String,
+    /// Name of the adapter, or architecture and threads of the CPU.
+    pub name: String,
+    /// Driver and version; empty for the CPU.
+    pub driver: String,
+}
+
+impl std::fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.driver.as_str() {
+            "" => write!(f, "{} ({})", self.name, self.backend),
+            driver => write!(f, "{} ({}, {driver})", self.name, self.backend),
+        }
+    }
+}
+
+/// An open device.
+#[derive(Clone)]
+pub enum Device {
+    /// The CPU backend with so many threads; 0 means one per core.
+    Cpu {
+        /// Threads.
+        threads: usize,
+    },
+    /// A GPU, or a program that plays one.
+    Gpu(Arc<Gpu>),
+}
+
+impl Device {
+    /// Opens what was asked for; `threads` is for the CPU backend, 0 means one per core.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] with the list of what was found.
+    pub async fn open(request: &DeviceRequest, threads: usize) -> Result<Device> {
+        let cpu = Device::Cpu { threads };
+        if *request == DeviceRequest::Cpu {
+            return Ok(cpu);
+        }
+        let found = adapters().await;
+        let chosen = match request {
+            DeviceRequest::Named(text) => found.iter().find(|a| a.matches(text)),
+            // Software and unknown adapters do not count as a GPU: the CPU backend is faster.
+            _ => found.iter().find(|a| {
+                matches!(a.kind, AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual)
+            }),
+        };
+        match (chosen, request) {
+            (Some(adapter), _) => Ok(Device::Gpu(Arc::new(Gpu::open(adapter).await?))),
+            (None, DeviceRequest::Named(text)) => Err(nothing(&format!("no adapter is called {text:?}"), &found)),
+            (None, DeviceRequest::Gpu) => Err(nothing("there is no hardware GPU here", &found)),
+            (None, _) => Ok(cpu),
+        }
+    }
+
+    /// What the device calls itself.
+    pub fn info(&self) -> DeviceInfo {
+        match self {
+            Device::Cpu { threads } => {
+                let threads = if *threads == 0 { rayon::current_num_threads() } else { *threads };
+                let s = if threads == 1 { "" } else { "s" };
+                let name = format!("{}, {threads} thread{s}", std::env::consts::ARCH);
+                DeviceInfo { backend: "cpu".into(), name, driver: String::new() }
+            }
+            Device::Gpu(gpu) => DeviceInfo {
+                backend: gpu.adapter.backend.clone(),
+                name: gpu.adapter.name.clone(),
+                driver: gpu.adapter.driver.clone(),
+            },
+        }
+    }
+
+    /// The longest clip of `network` that this device can hold at once, up to `frames`.
+    pub fn most_frames(&self, network: &I3d, frames: usize) -> Result<usize> {
+        match self {
+            Device::Cpu { .. } => Ok(frames),
+            Device::Gpu(gpu) => {
+                let plan = Plan::new(network, 1, frames)?;
+                match plan.most_frames(&gpu.adapter.limits) {
+                    Some(most) => Ok(most),
+                    None => plan.check(&gpu.adapter.limits).map(|()| frames),
+                }
+            }
+        }
+    }
+}
+
+fn nothing(problem: &str, found: &[Adapter]) -> Error {
+    let list = match found {
+        [] => "no adapter at all was found".to_string(),
+        some => format!("found {}", some.iter().map(Adapter::to_string).collect::<Vec<_>>().join("; ")),
+    };
+    Error::NoDevice { problem: format!("{problem}; {list}; try --device cpu, or see `i3d devices`") }
+}
+
+/// A network with its weights on a device.
+pub enum Model {
+    /// On the CPU.
+    Cpu(CpuModel),
+    /// On a GPU.
+    Gpu(Box<GpuModel>),
+}
+
+impl Model {
+    /// Brings `weights` to `device`.
+    pub fn new(device: &Device, weights: Weights) -> Result<Model> {
+        Ok(match device {
+            Device::Cpu { threads } => Model::Cpu(CpuModel::new(weights, *threads)?),
+            Device::Gpu(gpu) => Model::Gpu(Box::new(GpuModel::new(gpu.clone(), &weights)?)),
+        })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &I3d {
+        match self {
+            Model::Cpu(model) => model.network(),
+            Model::Gpu(model) => model.network(),
+        }
+    }
+
+    /// Runs `plan` on `input` and gives the values of the endpoints named in `observe`.
+    ///
+    /// # Shapes
+    /// `input` `[N, T, H, W, C]` of the plan's first buffer.
+    ///
+    /// # Errors
+    /// Inputs of another size, unknown endpoints, plans beyond the device's limits, and what the device reports.
+    pub async fn run(
+        &mut self,
+        plan: &Plan,
+        input: &[f32],
+        observe: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Output> {
+        let wanted = plan.buffers[crate::plan::INPUT].shape;
+        if input.len() != wanted.len() {
+            let found = input.len();
+            return Err(Error::clip("clip", format!("{found} values were given where {wanted} needs {}", wanted.len())));
+        }
+        match self {
+            Model::Cpu(model) => model.run(plan, input, observe, progress),
+            Model::Gpu(model) => model.run(plan, input, observe, progress).await,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Adapters and devices: what there is, and opening one with the limits that it has.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::kernel::{Kernels, Pipeline};
+use super::manifest;
+use crate::error::{Error, Result};
+use crate::plan::DeviceLimits;
+
+/// What kind of machine an adapter is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdapterKind {
+    /// A graphics card.
+    Discrete,
+    /// A GPU that shares the memory of the CPU.
+    Integrated,
+    /// A GPU handed through to a virtual machine.
+    Virtual,
+    /// A program that plays GPU on the CPU (lavapipe, SwiftShader, WARP).
+    Software,
+    /// The driver does not say.
+    Other,
+}
+
+/// An adapter that wgpu found.
+#[derive(Clone)]
+pub struct Adapter {
+    /// `vulkan`, `metal`, `dx12` or `webgpu`.
+    pub backend: String,
+    /// The adapter's name, for example `llvmpipe (LLVM 15.0.6, 256 bits)`.
+    pub name: String,
+    /// Driver name and version.
+    pub driver: String,
+    /// What kind of machine it is.
+    pub kind: AdapterKind,
+    /// How much one buffer and one binding hold.
+    pub limits: DeviceLimits,
+    handle: wgpu::Adapter,
+}
+
+impl Adapter {
+    fn new(handle: wgpu::Adapter) -> Adapter {
+        let info = handle.get_info();
+        let limits = handle.limits();
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+            wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+            wgpu::DeviceType::Other => AdapterKind::Other,
+        };
+        let backend = match info.backend {
+            wgpu::Backend::BrowserWebGpu => "webgpu".to_string(),
+            other => other.to_string().to_lowercase(),
+        };
+        Adapter {
+            backend,
+            name: info.name,
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+            kind,
+            limits: DeviceLimits {
+                max_binding_bytes: limits.max_storage_buffer_binding_size,
+                max_buffer_bytes: limits.max_buffer_size,
+            },
+            handle,
+        }
+    }
+
+    /// Whether `text` occurs in the name, the driver or the backend; case does not matter.
+    pub fn matches(&self, text: &str) -> bool {
+        let all = format!("{} {} {}", self.name, self.driver, self.backend).to_lowercase();
+        all.contains(&text.to_lowercase())
+    }
+
+    /// Whether the adapter is real hardware, as far as the driver says.
+    pub fn is_hardware(&self) -> bool {
+        self.kind != AdapterKind::Software
+    }
+}
+
+impl std::fmt::Display for Adapter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)
+    }
+}
+
+/// Every adapter on this machine, discrete GPUs first, software last.
+pub async fn adapters() -> Vec<Adapter> {
+    // Vulkan, Metal, DX12 and the browser; OpenGL has no storage buffers worth the name. WGPU_BACKEND narrows it.
+    let backends = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY);
+    let descriptor = wgpu::InstanceDescriptor {
+        backends,
+        flags: wgpu::InstanceFlags::empty().with_env(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    };
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters: Vec<Adapter> =
+        instance.enumerate_adapters(backends).await.into_iter().map(Adapter::new).collect();
+    adapters.sort_by_key(|a| match a.kind {
+        AdapterKind::Discrete => 0,
+        AdapterKind::Integrated => 1,
+        AdapterKind::Virtual => 2,
+        AdapterKind::Other => 3,
+        AdapterKind::Software => 4,
+    });
+    adapters
+}
+
+/// What the driver reported outside of any call: the first message stays.
+#[derive(Default)]
+struct Fault(Mutex<Option<String>>);
+
+impl Fault {
+    fn set(&self, message: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+    }
+}
+
+/// An open device with its compiled kernels.
+pub struct Gpu {
+    /// The adapter behind it.
+    pub adapter: Adapter,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) kernels: Kernels,
+    fault: Arc<Fault>,
+}
+
+impl Gpu {
+    /// Opens `adapter` and compiles every kernel.
+    pub async fn open(adapter: &Adapter) -> Result<Gpu> {
+        // The defaults, which every browser has, but for the two limits that long clips run into.
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: adapter.limits.max_binding_bytes,
+            max_buffer_size: adapter.limits.max_buffer_bytes,
+            ..wgpu::Limits::defaults()
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("i3d"),
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (device, queue) =
+            adapter.handle.request_device(&descriptor).await.map_err(|e| Error::NoDevice {
+                problem: format!("{adapter} cannot be opened: {e}; try --device cpu"),
+            })?;
+        let fault = Arc::new(Fault::default());
+        let (lost, uncaptured) = (fault.clone(), fault.clone());
+        device.set_device_lost_callback(move |reason, message| {
+            // Dropping the device is no loss.
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                lost.set(format!("the device was lost: {message}"));
+            }
+        });
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.set(error.to_string())));
+        let kernels = Kernels::compile(&device);
+        let gpu = Gpu { adapter: adapter.clone(), device, queue, kernels, fault };
+        gpu.check()?;
+        Ok(gpu)
+    }
+
+    /// The compiled form of a kernel, with `constants` for its overrides.
+    pub fn pipeline(&self, kernel: &manifest::Kernel, constants: &[(&str, f64)]) -> Result<&Pipeline> {
+        self.kernels.get(kernel, constants).ok_or_else(|| {
+            Error::device(&self.adapter, format!("kernel {} has no variant {constants:?}", kernel.name))
+        })
+    }
+
+    /// Fails if the driver has reported an error since the device was opened.
+    pub fn check(&self) -> Result<()> {
+        match self.fault.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(message) => {
+                let first = message.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+                Err(Error::device(&self.adapter, format!("{first}; try --device cpu")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until a submission is done.
+    pub(super) async fn wait(&self, done: futures_channel::oneshot::Receiver<()>) -> Result<()> {
+        // Native drivers call back from `poll` only; in a browser the event loop does.
+        #[cfg(not(target_arch = "wasm32"))]
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::device(&self.adapter, e))?;
+        let outcome = done.await;
+        self.check()?;
+        outcome.map_err(|_| Error::device(&self.adapter, "the driver dropped a submission; try --device cpu"))
+    }
+
+    /// Reads `buffer` back, which must have been made for mapping.
+    pub(super) async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>> {
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        buffer.map_async(wgpu::MapMode::Read, .., move |outcome| {
+            if outcome.is_ok() {
+                // A receiver that has gone away no longer wants the news.
+                let _ = sender.send(());
+            }
+        });
+        self.wait(receiver).await?;
+        let bytes = buffer.get_mapped_range(..).map_err(|e| Error::device(&self.adapter, e))?;
+        let values = bytemuck::pod_collect_to_vec(&bytes);
+        drop(bytes);
+        buffer.unmap();
+        Ok(values)
+    }
+}

@@ -1,0 +1,15 @@
+//! The GPU backend: the plan as WGSL kernels through wgpu.
+
+mod device;
+mod kernel;
+pub(crate) mod lowering;
+#[path = "../../../shaders/manifest.rs"]
+pub mod manifest;
+mod model;
+mod pacer;
+mod probe;
+
+pub use device::{Adapter, AdapterKind, Gpu, adapters};
+pub use kernel::Pipeline;
+pub use lowering::work_groups;
+pub use model::GpuModel;

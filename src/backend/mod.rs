@@ -1,0 +1,73 @@
+//! What runs a plan: WGSL kernels on a GPU, or the same steps on the CPU.
+
+pub mod cpu;
+mod device;
+pub mod gpu;
+pub mod params;
+pub mod reference;
+
+pub use device::{Device, DeviceInfo, DeviceRequest, Model};
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::network::Shape;
+use crate::plan::{Buffer, BufferId, Plan};
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Multiply-accumulates that are done.
+    pub done_macs: u64,
+    /// Multiply-accumulates of the whole run.
+    pub total_macs: u64,
+}
+
+/// A tensor that a run hands out, channels-last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activation {
+    /// Shape `[N, T, H, W, C]`.
+    pub shape: Shape,
+    /// Values in row-major order.
+    pub data: Vec<f32>,
+}
+
+/// The values of the endpoints that were asked for, by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Output {
+    /// Endpoint name to values.
+    pub endpoints: BTreeMap<String, Activation>,
+}
+
+impl Output {
+    /// Takes `stored`, the buffer's values with channels padded to fours, and drops the padding.
+    fn insert(&mut self, buffer: &Buffer, stored: &[f32]) {
+        let (c, stride) = (buffer.shape.c, buffer.stored_channels());
+        let data = if c == stride {
+            stored.to_vec()
+        } else {
+            stored.chunks_exact(stride).flat_map(|position| &position[..c]).copied().collect()
+        };
+        self.endpoints.insert(buffer.name.clone(), Activation { shape: buffer.shape, data });
+    }
+
+    /// The values of an endpoint that was observed.
+    pub fn get(&self, name: &str) -> Option<&Activation> {
+        self.endpoints.get(name)
+    }
+}
+
+/// Which buffers to read back, and after which step each is complete.
+struct Observed(Vec<(usize, BufferId)>);
+
+impl Observed {
+    fn new(plan: &Plan, names: &[&str]) -> Result<Observed> {
+        let find = |name: &&str| plan.find(name).map(|(id, step)| (step, id));
+        names.iter().map(find).collect::<Result<_>>().map(Observed)
+    }
+
+    /// Buffers that are complete after step `index`.
+    fn after(&self, index: usize) -> impl Iterator<Item = BufferId> {
+        self.0.iter().filter(move |(step, _)| *step == index).map(|(_, id)| *id)
+    }
+}

@@ -1,0 +1,152 @@
+//! The parameters of every kernel, as WGSL, the twins and the lowering see them.
+//!
+//! Field for field the `struct Params` of the shader of the same name; `tests/shaders.rs` compares the layouts.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::plan::{Buffer, Kernel, Plan, Step, Window};
+
+/// Parameters of `conv3d.wgsl` and `stem.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
+pub struct ConvParams {
+    /// Input `[N, T, H, W]`.
+    pub input: [u32; 4],
+    /// Output `[N, T, H, W]`.
+    pub output: [u32; 4],
+    /// Kernel `[kT, kH, kW]`, and the rows of weights per tap: the input's channels for the stem, its stored channels
+    /// (the surplus rows are zero) elsewhere.
+    pub kernel: [u32; 4],
+    /// Stride `[T, H, W]`, and 1 for ReLU, 0 for none.
+    pub stride: [u32; 4],
+    /// Padding before `[T, H, W]`, and the first work group of this dispatch (long steps are cut into several).
+    pub pad: [u32; 4],
+    /// In groups of four channels: stored input channels, output channels written, stored channels of the output
+    /// buffer, first of them that is written.
+    pub channels: [u32; 4],
+}
+
+/// Parameters of `max_pool3d.wgsl` and `avg_pool3d.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
+pub struct PoolParams {
+    /// Input `[N, T, H, W]`.
+    pub input: [u32; 4],
+    /// Output `[N, T, H, W]`.
+    pub output: [u32; 4],
+    /// Window `[T, H, W]`, and stored channels in groups of four.
+    pub window: [u32; 4],
+    /// Stride `[T, H, W]`; the last is unused.
+    pub stride: [u32; 4],
+    /// Padding before `[T, H, W]`, and the first work group of this dispatch.
+    pub pad: [u32; 4],
+}
+
+/// Parameters of `time_mean.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
+pub struct MeanParams {
+    /// Clips, time steps, stored channels in groups of four; the last is unused.
+    pub shape: [u32; 4],
+}
+
+/// `[N, T, H, W]` of a buffer.
+fn nthw(buffer: &Buffer) -> [u32; 4] {
+    let s = buffer.shape;
+    [s.n as u32, s.t as u32, s.h as u32, s.w as u32]
+}
+
+fn four([a, b, c]: [usize; 3], d: usize) -> [u32; 4] {
+    [a as u32, b as u32, c as u32, d as u32]
+}
+
+/// Whether `stem.wgsl` runs a convolution of this kernel, stride and input channels: the one that opens the network,
+/// on 2 or 3 channels.
+pub fn is_stem(kernel: [usize; 3], stride: [usize; 3], in_channels: usize) -> bool {
+    matches!(in_channels, 2 | 3) && kernel == [7; 3] && stride == [2; 3]
+}
+
+impl ConvParams {
+    /// The parameters of a convolution step, starting at work group 0.
+    pub fn new(plan: &Plan, step: &Step, window: Window, relu: bool) -> ConvParams {
+        let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
+        let rows = if is_stem(window.size, window.stride, input.shape.c) { input.shape.c } else { input.stored_channels() };
+        ConvParams {
+            input: nthw(input),
+            output: nthw(output),
+            kernel: four(window.size, rows),
+            stride: four(window.stride, usize::from(relu)),
+            pad: four(window.pad_before, 0),
+            channels: [
+                (input.stored_channels() / 4) as u32,
+                step.channels.div_ceil(4) as u32,
+                (output.stored_channels() / 4) as u32,
+                (step.channel_offset / 4) as u32,
+            ],
+        }
+    }
+
+    /// Output positions over clips, time and space.
+    pub fn positions(&self) -> usize {
+        self.output.iter().map(|&n| n as usize).product()
+    }
+}
+
+impl PoolParams {
+    /// The parameters of a pooling step, starting at work group 0.
+    pub fn new(plan: &Plan, step: &Step, window: Window) -> PoolParams {
+        let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
+        PoolParams {
+            input: nthw(input),
+            output: nthw(output),
+            window: four(window.size, input.stored_channels() / 4),
+            stride: four(window.stride, 0),
+            pad: four(window.pad_before, 0),
+        }
+    }
+}
+
+impl MeanParams {
+    /// The parameters of a mean over time.
+    pub fn new(plan: &Plan, step: &Step) -> MeanParams {
+        let input = &plan.buffers[step.input];
+        MeanParams { shape: [input.shape.n as u32, input.shape.t as u32, (input.stored_channels() / 4) as u32, 0] }
+    }
+}
+
+/// The parameters of any step as bytes-ready data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Params {
+    /// A convolution.
+    Conv(ConvParams),
+    /// A max or average pool.
+    Pool(PoolParams),
+    /// A mean over time.
+    Mean(MeanParams),
+}
+
+impl Params {
+    /// The parameters of `step`.
+    pub fn new(plan: &Plan, step: &Step) -> Params {
+        match step.kernel {
+            Kernel::Conv { window, relu, .. } => Params::Conv(ConvParams::new(plan, step, window, relu)),
+            Kernel::MaxPool(window) | Kernel::AvgPool(window) => Params::Pool(PoolParams::new(plan, step, window)),
+            Kernel::TimeMean => Params::Mean(MeanParams::new(plan, step)),
+        }
+    }
+
+    /// The uniform buffer's contents, with dispatch to begin at work group `first`.
+    pub fn bytes(&self, first: u32) -> Vec<u8> {
+        match *self {
+            Params::Conv(mut p) => {
+                p.pad[3] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Pool(mut p) => {
+                p.pad[3] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Twin of `shaders/conv3d.wgsl` and `shaders/stem.wgsl`.
+
+use super::{index, positions, taps};
+use crate::backend::params::ConvParams;
+
+/// Convolution with zero padding, bias and optional ReLU, written at a channel offset.
+///
+/// # Shapes
+/// - `input` `[N, T, H, W, 4 * channels[0]]`; only the first `kernel[3]` channels have weights
+/// - `weight` `[kT, kH, kW, kernel[3], 4 * channels[1]]`
+/// - `bias` `[4 * channels[1]]`
+/// - `output` `[N, To, Ho, Wo, 4 * channels[2]]`, of which channels from `4 * channels[3]` are written
+pub fn conv3d(p: &ConvParams, input: &[f32], weight: &[f32], bias: &[f32], output: &mut [f32]) {
+    let [in_channels, out_channels, out_stride, out_offset] = p.channels.map(|c| 4 * c as usize);
+    let [_, kh, kw, weight_rows] = p.kernel.map(|k| k as usize);
+    for at in positions(p.output) {
+        for co in 0..out_channels {
+            let mut sum = f64::from(bias[co]);
+            for ([t, y, x], position) in taps(p.input, p.kernel, p.stride, p.pad, at) {
+                let row = ((t * kh + y) * kw + x) * weight_rows;
+                let base = index(p.input, position) * in_channels;
+                for ci in 0..weight_rows {
+                    sum += f64::from(input[base + ci]) * f64::from(weight[(row + ci) * out_channels + co]);
+                }
+            }
+            let relu = p.stride[3] == 1;
+            output[index(p.output, at) * out_stride + out_offset + co] =
+                if relu { sum.max(0.0) as f32 } else { sum as f32 };
+        }
+    }
+}

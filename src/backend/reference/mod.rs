@@ -1,0 +1,50 @@
+//! Twins: one plain, obviously right function per WGSL kernel, the oracle of the tests.
+//!
+//! They see the same buffers as the shaders: channels stored in fours, weights with the output channels padded to
+//! fours, the same parameter structs. Sums run in `f64`, so that a twin's own rounding never blurs a comparison.
+
+mod avg_pool3d;
+mod conv3d;
+mod max_pool3d;
+mod time_mean;
+
+pub use avg_pool3d::avg_pool3d;
+pub use conv3d::conv3d;
+pub use max_pool3d::max_pool3d;
+pub use time_mean::time_mean;
+
+/// Every `[n, t, y, x]` of a shape, in memory order.
+fn positions([n, t, h, w]: [u32; 4]) -> impl Iterator<Item = [usize; 4]> {
+    let [n, t, h, w] = [n, t, h, w].map(|v| v as usize);
+    (0..n * t * h * w).map(move |i| [i / (t * h * w), i / (h * w) % t, i / w % h, i % w])
+}
+
+/// Index of position `[n, t, y, x]` in a tensor of `[N, T, H, W]`.
+fn index([_, t, h, w]: [u32; 4], [n, it, iy, ix]: [usize; 4]) -> usize {
+    ((n * t as usize + it) * h as usize + iy) * w as usize + ix
+}
+
+/// The taps of a window at output position `at` that fall inside the input: `(tap [t, y, x], input position)`.
+/// Taps in the padding are skipped, never read.
+fn taps(
+    input: [u32; 4],
+    window: [u32; 4],
+    stride: [u32; 4],
+    pad: [u32; 4],
+    at: [usize; 4],
+) -> impl Iterator<Item = ([usize; 3], [usize; 4])> {
+    let size = [window[0], window[1], window[2]].map(|v| v as usize);
+    let all = (0..size[0] * size[1] * size[2])
+        .map(move |i| [i / (size[1] * size[2]), i / size[2] % size[1], i % size[2]]);
+    all.filter_map(move |tap| {
+        let mut position = at;
+        for axis in 0..3 {
+            let p = (at[axis + 1] * stride[axis] as usize + tap[axis]).checked_sub(pad[axis] as usize)?;
+            if p >= input[axis + 1] as usize {
+                return None;
+            }
+            position[axis + 1] = p;
+        }
+        Some((tap, position))
+    })
+}

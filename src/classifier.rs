@@ -1,0 +1,234 @@
+//! The whole program on one screen: a device, one network per stream, labels; clips in, ranked actions out.
+
+use crate::backend::{Activation, Device, Model, Output, Progress};
+use crate::clip::Clip;
+use crate::error::{Error, Result};
+use crate::fusion::{Fusion, softmax};
+use crate::labels;
+use crate::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
+use crate::plan::Plan;
+use crate::weights::{Checkpoint, Weights};
+
+/// Where a stream's weights came from; part of every result.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ModelSource {
+    /// File, or a description of what stands in for one.
+    pub source: String,
+    /// SHA-256 of the file in hex, where there is a file.
+    pub sha256: Option<String>,
+}
+
+struct Network {
+    stream: Stream,
+    model: Model,
+    source: ModelSource,
+}
+
+/// Loaded networks on a device.
+pub struct Classifier {
+    device: Device,
+    networks: Vec<Network>,
+    labels: Vec<String>,
+    fusion: Fusion,
+}
+
+impl Classifier {
+    /// A classifier without a network; add one or two with [`Classifier::with_checkpoint`].
+    pub fn new(device: Device) -> Classifier {
+        Classifier { device, networks: Vec::new(), labels: Vec::new(), fusion: Fusion::default() }
+    }
+
+    /// Adds the network of a checkpoint, the stream being that of its input channels. Labels come with the checkpoint,
+    /// or are those of Kinetics where the number of classes is 400 or 600, or plain numbers.
+    pub fn with_checkpoint(self, checkpoint: &Checkpoint) -> Result<Classifier> {
+        let network = checkpoint.network()?;
+        let (weights, report) = checkpoint.load(&network)?;
+        log::info!("{}: {report}", checkpoint.place);
+        let source = ModelSource { source: checkpoint.place.clone(), sha256: Some(checkpoint.sha256.clone()) };
+        self.with_weights(weights, source, checkpoint.metadata.labels.clone())
+    }
+
+    /// Adds a network by its folded weights.
+    pub fn with_weights(
+        mut self,
+        weights: Weights,
+        source: ModelSource,
+        labels: Option<Vec<String>>,
+    ) -> Result<Classifier> {
+        let network = weights.network;
+        let place = source.source.clone();
+        let stream = network.stream().ok_or_else(|| {
+            let found = network.in_channels;
+            Error::checkpoint(&place, format!("the network has {found} input channels; expected 3 (rgb) or 2 (flow)"))
+        })?;
+        if let Some(other) = self.networks.first() {
+            let (had, classes) = (other.model.network().classes, network.classes);
+            if had != classes {
+                let first = &other.source.source;
+                let problem = format!("has {classes} classes where {first} has {had}; give two streams of one model");
+                return Err(Error::checkpoint(place, problem));
+            }
+        }
+        if self.labels.is_empty() {
+            let numbers = || (0..network.classes).map(|i| format!("class {i}")).collect();
+            self.labels = labels.or_else(|| labels::for_classes(network.classes)).unwrap_or_else(numbers);
+            labels::check(&place, &self.labels, network.classes)?;
+        }
+        self.networks.retain(|n| n.stream != stream);
+        self.networks.push(Network { stream, model: Model::new(&self.device, weights)?, source });
+        self.networks.sort_by_key(|n| n.stream);
+        Ok(self)
+    }
+
+    /// Replaces the labels; `place` names them in errors.
+    pub fn with_labels(mut self, place: &str, labels: Vec<String>) -> Result<Classifier> {
+        for network in &self.networks {
+            labels::check(place, &labels, network.model.network().classes)?;
+        }
+        self.labels = labels;
+        Ok(self)
+    }
+
+    /// Chooses how two streams are fused.
+    pub fn with_fusion(mut self, fusion: Fusion) -> Classifier {
+        self.fusion = fusion;
+        self
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The names of the classes.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The network of a stream.
+    pub fn network(&self, stream: Stream) -> Option<&I3d> {
+        self.networks.iter().find(|n| n.stream == stream).map(|n| n.model.network())
+    }
+
+    /// Where the weights of a stream came from.
+    pub fn source(&self, stream: Stream) -> Option<&ModelSource> {
+        self.networks.iter().find(|n| n.stream == stream).map(|n| &n.source)
+    }
+
+    /// Runs the network of the clip's stream and gives the values of the endpoints named in `observe`.
+    ///
+    /// # Errors
+    /// Clips without a network, of another size than the network's input, shorter than
+    /// [`MIN_FRAMES`](crate::network::MIN_FRAMES), or beyond the device's limits.
+    pub async fn endpoints(
+        &mut self,
+        clip: &Clip,
+        observe: &[&str],
+        progress: &mut dyn FnMut(Stream, Progress),
+    ) -> Result<Output> {
+        let Some(network) = self.networks.iter_mut().find(|n| Some(n.stream) == clip.stream()) else {
+            let loaded: Vec<&str> = self.networks.iter().map(|n| n.stream.name()).collect();
+            let (channels, loaded) = (clip.channels, loaded.join(" and "));
+            let problem = format!("a clip of {channels} channels has no network here; loaded: {loaded} (rgb takes 3, flow 2)");
+            return Err(Error::clip("clip", problem));
+        };
+        let size = network.model.network().input_size;
+        if (clip.height, clip.width) != (size, size) {
+            let found = format!("{}x{}", clip.height, clip.width);
+            let problem = format!("the clip has {found} pixels; the network expects {size}x{size}");
+            return Err(Error::clip("clip", problem));
+        }
+        let stream = network.stream;
+        let plan = Plan::new(network.model.network(), 1, clip.frames)?;
+        network.model.run(&plan, &clip.data, observe, &mut |p| progress(stream, p)).await
+    }
+
+    /// Classifies one clip per stream: one clip for one stream, or one of each to be fused.
+    pub async fn classify(
+        &mut self,
+        clips: &[&Clip],
+        progress: &mut dyn FnMut(Stream, Progress),
+    ) -> Result<Classification> {
+        let mut streams = Vec::new();
+        for clip in clips {
+            let mut output = self.endpoints(clip, &[FEATURES, LOGITS_PER_STEP, LOGITS], progress).await?;
+            let mut take = |name: &str| {
+                let missing = || Error::device(self.device.info(), format!("{name} was not computed"));
+                output.endpoints.remove(name).ok_or_else(missing)
+            };
+            let logits = take(LOGITS)?.data;
+            if logits.iter().any(|l| !l.is_finite()) {
+                let problem = "the logits are not finite; the weights or the clip are damaged";
+                return Err(Error::device(self.device.info(), problem));
+            }
+            let stream = clip.stream().unwrap_or(Stream::Rgb);
+            let result = StreamResult { stream, logits, per_step: take(LOGITS_PER_STEP)?, features: take(FEATURES)? };
+            streams.push(result);
+        }
+        streams.sort_by_key(|s| s.stream);
+        let (logits, probabilities) = match &streams[..] {
+            [one] => (one.logits.clone(), softmax(&one.logits)),
+            [rgb, flow] if rgb.stream != flow.stream => self.fusion.fuse(&rgb.logits, &flow.logits),
+            _ => return Err(Error::Usage("give one clip, or one of each stream".into())),
+        };
+        Ok(Classification { streams, logits, probabilities, labels: self.labels.clone() })
+    }
+}
+
+/// What one stream's network says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamResult {
+    /// The stream.
+    pub stream: Stream,
+    /// Mean over time of the logits, `[classes]`.
+    pub logits: Vec<f32>,
+    /// Logits per time step, `[1, T', 1, 1, classes]`.
+    pub per_step: Activation,
+    /// Features per time step, `[1, T', 1, 1, 1024]`.
+    pub features: Activation,
+}
+
+/// The result for one video.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classification {
+    /// One or two streams, RGB first.
+    pub streams: Vec<StreamResult>,
+    /// Fused logits; those of the only stream where there is one.
+    pub logits: Vec<f32>,
+    /// Probabilities, which sum to one.
+    pub probabilities: Vec<f32>,
+    labels: Vec<String>,
+}
+
+/// One class of the ranking.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction<'a> {
+    /// Index of the class.
+    pub index: usize,
+    /// Its name.
+    pub label: &'a str,
+    /// Its probability.
+    pub probability: f32,
+    /// Its (fused) logit.
+    pub logit: f32,
+}
+
+impl Classification {
+    /// The `k` most probable classes, best first; equal ones in the order of the labels.
+    pub fn top(&self, k: usize) -> Vec<Prediction<'_>> {
+        let mut order: Vec<usize> = (0..self.logits.len()).collect();
+        order.sort_by(|&a, &b| self.logits[b].total_cmp(&self.logits[a]).then(a.cmp(&b)));
+        let prediction = |index: usize| Prediction {
+            index,
+            label: &self.labels[index],
+            probability: self.probabilities[index],
+            logit: self.logits[index],
+        };
+        order.into_iter().take(k).map(prediction).collect()
+    }
+
+    /// The result of a stream.
+    pub fn stream(&self, stream: Stream) -> Option<&StreamResult> {
+        self.streams.iter().find(|s| s.stream == stream)
+    }
+}

@@ -1,0 +1,320 @@
+//! A network, a batch and a clip length as a list of steps: shapes, pads, buffers, lifetimes, MACs and bytes.
+//!
+//! A plan is data. It can be printed and checked without a device; a backend (`backend`) runs it.
+
+mod arena;
+mod limits;
+mod table;
+
+pub use arena::ALIGNMENT;
+pub use limits::DeviceLimits;
+
+use crate::error::{Error, Result};
+use crate::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Operation, Shape, Source, same_padding};
+
+/// Index of a [`Buffer`] in [`Plan::buffers`].
+pub type BufferId = usize;
+
+/// The buffer that holds the input clip.
+pub const INPUT: BufferId = 0;
+
+/// One activation and where it lives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Buffer {
+    /// The endpoint or node whose output it is.
+    pub name: String,
+    /// Shape `[N, T, H, W, C]`.
+    pub shape: Shape,
+    /// First step that writes it; 0 for the input.
+    pub first: usize,
+    /// Last step that reads or writes it.
+    pub last: usize,
+    /// Which physical arena holds it. A step never reads and writes the same arena, because WebGPU does not let one
+    /// dispatch bind one buffer both ways.
+    pub arena: usize,
+    /// Offset in its arena in bytes, a multiple of [`ALIGNMENT`].
+    pub offset: u64,
+}
+
+impl Buffer {
+    /// Channels as they are stored: rounded up to four, so that kernels move whole `vec4`s.
+    pub fn stored_channels(&self) -> usize {
+        self.shape.c.next_multiple_of(4)
+    }
+
+    /// Bytes as they are stored, 32-bit floats.
+    pub fn stored_bytes(&self) -> u64 {
+        self.shape.with_channels(self.stored_channels()).bytes()
+    }
+}
+
+/// A window over `[T, H, W]` with the padding that the plan found for these lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Window or kernel size.
+    pub size: [usize; 3],
+    /// Stride.
+    pub stride: [usize; 3],
+    /// Padding before the first element of each axis.
+    pub pad_before: [usize; 3],
+    /// Padding after the last element of each axis.
+    pub pad_after: [usize; 3],
+}
+
+impl Window {
+    /// TensorFlow's SAME padding for an input of `shape`, and the `[T, H, W]` that results.
+    fn same(shape: Shape, size: [usize; 3], stride: [usize; 3]) -> (Window, [usize; 3]) {
+        let mut window = Window { size, stride, pad_before: [0; 3], pad_after: [0; 3] };
+        let mut out = [0; 3];
+        for (axis, length) in shape.thw().into_iter().enumerate() {
+            let (o, before, after) = same_padding(length, size[axis], stride[axis]);
+            (out[axis], window.pad_before[axis], window.pad_after[axis]) = (o, before, after);
+        }
+        (window, out)
+    }
+
+    /// A window without padding and with stride 1 (TensorFlow's VALID).
+    fn valid(size: [usize; 3]) -> Window {
+        Window { size, stride: [1; 3], pad_before: [0; 3], pad_after: [0; 3] }
+    }
+
+    /// Elements of the window.
+    pub fn taps(&self) -> usize {
+        self.size.iter().product()
+    }
+}
+
+/// What a step computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// Convolution with bias, and ReLU if `relu`.
+    Conv {
+        /// Index into [`I3d::units`] and the weights.
+        unit: usize,
+        /// Kernel, stride and padding.
+        window: Window,
+        /// Clamp negative outputs to zero.
+        relu: bool,
+    },
+    /// Max pool; padding never wins.
+    MaxPool(Window),
+    /// Average pool over full windows.
+    AvgPool(Window),
+    /// Mean over time.
+    TimeMean,
+}
+
+/// One operation on buffers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Full name of the node, for example `Mixed_3b/Branch_0/Conv3d_0a_1x1`.
+    pub name: String,
+    /// The endpoint it belongs to.
+    pub endpoint: &'static str,
+    /// What it computes.
+    pub kernel: Kernel,
+    /// The buffer that it reads, whole.
+    pub input: BufferId,
+    /// The buffer that it writes.
+    pub output: BufferId,
+    /// First channel of the output that it writes.
+    pub channel_offset: usize,
+    /// Number of channels that it writes.
+    pub channels: usize,
+    /// Multiply-accumulates; taps in the padding are counted as work.
+    pub macs: u64,
+}
+
+/// The whole computation for one clip length and batch size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The network.
+    pub network: I3d,
+    /// Clips per run.
+    pub batch: usize,
+    /// Frames per clip.
+    pub frames: usize,
+    /// Operations in order.
+    pub steps: Vec<Step>,
+    /// Activations; the first is the input.
+    pub buffers: Vec<Buffer>,
+}
+
+impl Plan {
+    /// Plans `network` for `batch` clips of `frames` frames.
+    ///
+    /// # Errors
+    /// Clips shorter than [`MIN_FRAMES`], empty batches and networks that cannot be built.
+    pub fn new(network: &I3d, batch: usize, frames: usize) -> Result<Plan> {
+        network.validate()?;
+        if batch == 0 {
+            return Err(Error::Usage("the batch is empty: give at least one clip".into()));
+        }
+        if frames < MIN_FRAMES {
+            return Err(Error::Usage(format!(
+                "{frames} frames are too few: the network needs at least {MIN_FRAMES}; loop the clip or give a longer one"
+            )));
+        }
+        let size = network.input_size;
+        let input = Shape::new(batch, frames, size, size, network.in_channels);
+        let mut builder = Builder { steps: Vec::new(), buffers: vec![buffer("input", input, 0)] };
+        builder.record(network)?;
+        let Builder { steps, mut buffers } = builder;
+        arena::assign(&steps, &mut buffers);
+        Ok(Plan { network: *network, batch, frames, steps, buffers })
+    }
+
+    /// The names whose values a run can hand out: every endpoint, the features and the logits per time step.
+    pub fn observable(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.buffers.iter().map(|b| b.name.as_str()).filter(|n| is_observable(n)).collect();
+        names.dedup();
+        names
+    }
+
+    /// The buffer of an observable name and the step after which it is complete.
+    ///
+    /// # Errors
+    /// A name that is none, with the list of those that are.
+    pub fn find(&self, name: &str) -> Result<(BufferId, usize)> {
+        let id = self.buffers.iter().position(|b| b.name == name && is_observable(name)).ok_or_else(|| {
+            Error::Usage(format!("there is no endpoint {name:?}; the endpoints are {}", self.observable().join(", ")))
+        })?;
+        let complete = self.steps.iter().rposition(|s| s.output == id).unwrap_or(0);
+        Ok((id, complete))
+    }
+
+    /// Multiply-accumulates of the whole run.
+    pub fn macs(&self) -> u64 {
+        self.steps.iter().map(|s| s.macs).sum()
+    }
+
+    /// Bytes of each physical arena.
+    pub fn arenas(&self) -> Vec<u64> {
+        arena::sizes(&self.buffers)
+    }
+
+    /// Bytes of all activations together, aliased as planned.
+    pub fn activation_bytes(&self) -> u64 {
+        self.arenas().iter().sum()
+    }
+
+    /// Bytes of the folded weights, 32-bit floats.
+    pub fn weight_bytes(&self) -> u64 {
+        self.network.units().iter().map(|u| 4 * (u.weights() + u.out_channels) as u64).sum()
+    }
+
+    /// Bytes that a step reads and writes once: input, output and weights.
+    pub fn traffic(&self, step: &Step) -> u64 {
+        let output = self.buffers[step.output].shape.with_channels(step.channels).bytes();
+        let weights = match step.kernel {
+            Kernel::Conv { window, .. } => {
+                4 * (window.taps() * self.buffers[step.input].shape.c * step.channels) as u64
+            }
+            _ => 0,
+        };
+        self.buffers[step.input].shape.bytes() + output + weights
+    }
+}
+
+/// Intermediate outputs of a module's branches have a `Branch_` in their name and alias each other; the rest are endpoints.
+fn is_observable(name: &str) -> bool {
+    name != "input" && !name.contains("/Branch_")
+}
+
+fn buffer(name: &str, shape: Shape, first: usize) -> Buffer {
+    Buffer { name: name.into(), shape, first, last: first, arena: 0, offset: 0 }
+}
+
+/// The plan while it grows.
+struct Builder {
+    steps: Vec<Step>,
+    buffers: Vec<Buffer>,
+}
+
+impl Builder {
+    fn record(&mut self, network: &I3d) -> Result<()> {
+        // The outputs of the endpoint before, of the endpoint in progress, and of the last node.
+        let (mut trunk, mut current, mut last) = (INPUT, None, INPUT);
+        let mut unit = 0;
+        let mut nodes = network.nodes().into_iter().peekable();
+        while let Some(node) = nodes.next() {
+            let input = match node.source {
+                Source::Endpoint => trunk,
+                Source::Node => last,
+            };
+            let from = self.buffers[input].shape;
+            let (kernel, thw, channels, macs_per_value) = match &node.operation {
+                Operation::Conv(u) => {
+                    let (window, thw) = Window::same(from, u.kernel, u.stride);
+                    let kernel = Kernel::Conv { unit, window, relu: u.batch_norm };
+                    unit += 1;
+                    (kernel, thw, u.out_channels, window.taps() * u.in_channels)
+                }
+                Operation::MaxPool(pool) => {
+                    let (window, thw) = Window::same(from, pool.window, pool.stride);
+                    (Kernel::MaxPool(window), thw, from.c, 0)
+                }
+                Operation::AvgPool => {
+                    let window = Window::valid([2, from.h, from.w]);
+                    (Kernel::AvgPool(window), [from.t - 1, 1, 1], from.c, 0)
+                }
+                Operation::TimeMean => (Kernel::TimeMean, [1, 1, 1], from.c, 0),
+            };
+            let shape = Shape::new(from.n, thw[0], thw[1], thw[2], channels);
+            let step = self.steps.len();
+            let output = match node.concat {
+                None => self.add(buffer(&node.name, shape, step)),
+                Some(_) => match current {
+                    Some(id) => id,
+                    None => {
+                        let total = module_channels(network, node.endpoint).unwrap_or(channels);
+                        self.add(buffer(node.endpoint, shape.with_channels(total), step))
+                    }
+                },
+            };
+            self.buffers[input].last = step;
+            self.buffers[output].last = step;
+            let macs = (shape.positions() * channels * macs_per_value) as u64;
+            let channel_offset = node.concat.unwrap_or(0);
+            self.steps.push(Step {
+                name: node.name,
+                endpoint: node.endpoint,
+                kernel,
+                input,
+                output,
+                channel_offset,
+                channels,
+                macs,
+            });
+            last = output;
+            if node.concat.is_some() {
+                current = Some(output);
+            }
+            if nodes.peek().is_none_or(|next| next.endpoint != node.endpoint) {
+                trunk = current.take().unwrap_or(last);
+            }
+        }
+        debug_assert!([FEATURES, LOGITS_PER_STEP, LOGITS].iter().all(|n| self.buffers.iter().any(|b| b.name == *n)));
+        Ok(())
+    }
+
+    fn add(&mut self, buffer: Buffer) -> BufferId {
+        self.buffers.push(buffer);
+        self.buffers.len() - 1
+    }
+}
+
+/// Output channels of an Inception module: those of its four branches together.
+fn module_channels(network: &I3d, endpoint: &str) -> Option<usize> {
+    let nodes = network.nodes();
+    let branches = nodes.iter().filter(|n| n.endpoint == endpoint && n.concat.is_some());
+    branches
+        .map(|n| match &n.operation {
+            Operation::Conv(unit) => Some(unit.out_channels),
+            _ => None,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Totals of the paper's network, aliasing rules, and the limits sentence.
+
+use super::*;
+use crate::network::{I3d, Stream};
+
+fn rgb(frames: usize) -> Plan {
+    Plan::new(&I3d::paper(Stream::Rgb, 400), 1, frames).expect("the paper's network plans")
+}
+
+#[test]
+fn work_is_that_of_the_paper() {
+    assert_eq!((rgb(64).macs() as f64 / 1e7).round() / 100.0, 111.15);
+    assert_eq!((rgb(79).macs() as f64 / 1e7).round() / 100.0, 138.94);
+    assert_eq!((rgb(250).macs() as f64 / 1e7).round() / 100.0, 434.95);
+    let flow = Plan::new(&I3d::paper(Stream::Flow, 400), 1, 64).expect("the flow network plans");
+    assert_eq!((flow.macs() as f64 / 1e7).round() / 100.0, 102.34);
+}
+
+#[test]
+fn shapes_are_those_of_the_released_network() {
+    let plan = rgb(64);
+    for (name, t, hw, c) in [
+        ("Conv3d_1a_7x7", 32, 112, 64),
+        ("Conv3d_2c_3x3", 32, 56, 192),
+        ("Mixed_3c", 32, 28, 480),
+        ("Mixed_4e", 16, 14, 528),
+        ("Mixed_5c", 8, 7, 1024),
+        (FEATURES, 7, 1, 1024),
+        (LOGITS_PER_STEP, 7, 1, 400),
+        (LOGITS, 1, 1, 400),
+    ] {
+        let (id, _) = plan.find(name).expect(name);
+        assert_eq!(plan.buffers[id].shape, Shape::new(1, t, hw, hw, c), "{name}");
+    }
+}
+
+#[test]
+fn an_unknown_endpoint_is_named_with_the_known_ones() {
+    let message = rgb(16).find("Mixed_9z").expect_err("no such endpoint").to_string();
+    assert!(message.contains("Mixed_9z") && message.contains("Mixed_5c"), "{message}");
+}
+
+#[test]
+fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
+    for (batch, frames) in [(1, 9), (1, 64), (3, 17)] {
+        let plan = Plan::new(&I3d { width: 0.3, ..I3d::paper(Stream::Flow, 5) }, batch, frames).expect("plans");
+        for step in &plan.steps {
+            assert_ne!(plan.buffers[step.input].arena, plan.buffers[step.output].arena, "{}", step.name);
+        }
+        for (i, a) in plan.buffers.iter().enumerate() {
+            assert_eq!(a.offset % ALIGNMENT, 0);
+            for b in &plan.buffers[i + 1..] {
+                let together = a.first <= b.last && b.first <= a.last && a.arena == b.arena;
+                let apart = a.offset + a.stored_bytes() <= b.offset || b.offset + b.stored_bytes() <= a.offset;
+                assert!(!together || apart, "{} and {}", a.name, b.name);
+            }
+        }
+        assert!(plan.arenas().len() <= 3);
+    }
+}
+
+#[test]
+fn aliasing_saves_most_of_the_memory() {
+    let plan = rgb(64);
+    let all: u64 = plan.buffers.iter().map(Buffer::stored_bytes).sum();
+    assert!(plan.activation_bytes() * 2 < all, "{} of {all}", plan.activation_bytes());
+}
+
+#[test]
+fn the_webgpu_baseline_holds_82_frames() {
+    assert!(rgb(82).check(&DeviceLimits::WEBGPU).is_ok());
+    let message = rgb(83).check(&DeviceLimits::WEBGPU).expect_err("83 frames are too many").to_string();
+    assert_eq!(
+        message,
+        "Conv3d_1a_7x7 output needs 128.6 MiB in one binding, this device allows 128.0 MiB; \
+         use at most 82 frames (--frames 82) or --device cpu"
+    );
+}
+
+#[test]
+fn clips_below_nine_frames_are_refused() {
+    let message = Plan::new(&I3d::paper(Stream::Rgb, 400), 1, 8).expect_err("too short").to_string();
+    assert!(message.contains("8 frames") && message.contains("at least 9"), "{message}");
+}
