@@ -10,6 +10,8 @@ pub mod network;
 
 pub mod weights;
 
+pub mod labels;
+
 pub mod error;
 
 pub use error::{Error, Result};
