@@ -1,2 +1,10 @@
 //! The `i3d` command line.
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the commands that call it are not written yet"
+)]
+mod models;
+
 fn main() {}
