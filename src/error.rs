@@ -48,6 +48,14 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
+    /// A file could not be downloaded, or is not the file that was expected.
+    #[error("{place}: {problem}")]
+    Download {
+        /// The address.
+        place: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
     /// Options that contradict each other or are out of range.
     #[error("{0}")]
     Usage(String),
@@ -82,6 +90,7 @@ impl Error {
             Error::Clip { .. } => "clip",
             Error::Checkpoint { .. } => "checkpoint",
             Error::Labels { .. } => "labels",
+            Error::Download { .. } => "download",
             Error::Usage(_) => "usage",
             Error::NoDevice { .. } => "no-device",
             Error::Limits(_) => "limits",
@@ -112,6 +121,11 @@ impl Error {
     /// A label list `place` that does not fit.
     pub fn labels(place: impl Display, problem: impl Display) -> Self {
         Error::Labels { place: place.to_string(), problem: problem.to_string() }
+    }
+
+    /// An address `place` that does not give the file that was expected.
+    pub fn download(place: impl Display, problem: impl Display) -> Self {
+        Error::Download { place: place.to_string(), problem: problem.to_string() }
     }
 
     /// A device `place` that failed while it worked.

@@ -6,6 +6,8 @@ pub mod video;
 
 pub mod preprocess;
 
+pub mod clip;
+
 pub mod network;
 
 pub mod plan;
@@ -14,6 +16,13 @@ pub mod weights;
 
 pub mod backend;
 
+pub mod fusion;
+
+pub mod labels;
+
+pub mod classifier;
+
 pub mod error;
 
+pub use classifier::Classifier;
 pub use error::{Error, Result};

