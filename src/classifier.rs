@@ -151,6 +151,7 @@ impl Classifier {
     ) -> Result<Classification> {
         let mut streams = Vec::new();
         for clip in clips {
+            let start = web_time::Instant::now();
             let mut output = self.endpoints(clip, &[FEATURES, LOGITS_PER_STEP, LOGITS], progress).await?;
             let mut take = |name: &str| {
                 let missing = || Error::device(self.device.info(), format!("{name} was not computed"));
@@ -162,8 +163,9 @@ impl Classifier {
                 return Err(Error::device(self.device.info(), problem));
             }
             let stream = clip.stream().unwrap_or(Stream::Rgb);
-            let result = StreamResult { stream, logits, per_step: take(LOGITS_PER_STEP)?, features: take(FEATURES)? };
-            streams.push(result);
+            let (per_step, features) = (take(LOGITS_PER_STEP)?, take(FEATURES)?);
+            let seconds = start.elapsed().as_secs_f64();
+            streams.push(StreamResult { stream, logits, per_step, features, seconds });
         }
         streams.sort_by_key(|s| s.stream);
         let (logits, probabilities) = match &streams[..] {
@@ -186,6 +188,8 @@ pub struct StreamResult {
     pub per_step: Activation,
     /// Features per time step, `[1, T', 1, 1, 1024]`.
     pub features: Activation,
+    /// Time that the network took.
+    pub seconds: f64,
 }
 
 /// The result for one video.

@@ -1,0 +1,194 @@
+//! Results as text and as JSON.
+
+use std::fmt::Write;
+
+use i3d::backend::DeviceInfo;
+use i3d::classifier::{Classification, Classifier, ModelSource};
+use i3d::network::Stream;
+use i3d::preprocess::Preprocess;
+use serde::Serialize;
+
+use crate::input::VideoSummary;
+
+/// The JSON object of one input.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The input as it was given.
+    pub input: String,
+    version: &'static str,
+    device: DeviceInfo,
+    model: ModelReport,
+    preprocess: Option<Preprocess>,
+    video: Option<VideoSummary>,
+    streams: Streams,
+    fused: Option<Logits>,
+    /// The most probable classes, best first.
+    pub top: Vec<Top>,
+    timings: Timings,
+    /// What broke the video in the middle, if anything did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+/// The JSON object of an input that failed.
+#[derive(Debug, Serialize)]
+pub struct FailedReport {
+    /// The input as it was given.
+    pub input: String,
+    /// Why there is no result.
+    pub error: Failure,
+}
+
+/// An error as data.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+impl From<&i3d::Error> for Failure {
+    fn from(error: &i3d::Error) -> Failure {
+        Failure { code: error.code(), message: error.to_string() }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ModelReport {
+    name: String,
+    rgb: Option<ModelSource>,
+    flow: Option<ModelSource>,
+}
+
+#[derive(Debug, Serialize)]
+struct Streams {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rgb: Option<Logits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<Logits>,
+}
+
+#[derive(Debug, Serialize)]
+struct Logits {
+    logits: Vec<f32>,
+    /// Euclidean norm of the logits.
+    norm: f64,
+}
+
+impl Logits {
+    fn new(logits: &[f32]) -> Logits {
+        let norm = logits.iter().map(|&l| f64::from(l).powi(2)).sum::<f64>().sqrt();
+        Logits { logits: logits.to_vec(), norm }
+    }
+}
+
+/// One class of the ranking.
+#[derive(Debug, Serialize)]
+pub struct Top {
+    /// Index of the class.
+    pub index: usize,
+    /// Its name.
+    pub label: String,
+    /// Its probability.
+    pub probability: f32,
+    /// Its (fused) logit.
+    pub logit: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rgb_logit: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_logit: Option<f32>,
+}
+
+/// Milliseconds per stage.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Timings {
+    /// Decoding and preprocessing, or reading the array.
+    pub decode_ms: f64,
+    /// Optical flow.
+    pub flow_ms: f64,
+    /// The RGB network.
+    pub rgb_ms: f64,
+    /// The flow network.
+    pub flow_network_ms: f64,
+    /// All of it.
+    pub total_ms: f64,
+}
+
+/// What a report is made of, beside the classification.
+pub struct Parts<'a> {
+    /// The input as it was given.
+    pub input: &'a str,
+    /// What the user called the model.
+    pub model: &'a str,
+    /// The classifier that did it.
+    pub classifier: &'a Classifier,
+    /// How the clip was made.
+    pub preprocess: Option<Preprocess>,
+    /// About the video.
+    pub video: Option<VideoSummary>,
+    /// Times.
+    pub timings: Timings,
+    /// What broke the video.
+    pub broken: Option<&'a i3d::Error>,
+    /// How many classes to show.
+    pub top_k: usize,
+}
+
+impl Report {
+    /// Puts a result together.
+    pub fn new(result: &Classification, parts: Parts<'_>) -> Report {
+        let stream = |s| result.stream(s).map(|r| Logits::new(&r.logits));
+        let logit = |s, index: usize| result.stream(s).map(|r| r.logits[index]);
+        // A model is part of the result only where its stream ran.
+        let source = |s| result.stream(s).and_then(|_| parts.classifier.source(s).cloned());
+        let top = result.top(parts.top_k).into_iter().map(|p| Top {
+            index: p.index,
+            label: p.label.to_string(),
+            probability: p.probability,
+            logit: p.logit,
+            rgb_logit: logit(Stream::Rgb, p.index),
+            flow_logit: logit(Stream::Flow, p.index),
+        });
+        Report {
+            input: parts.input.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            device: parts.classifier.device().info(),
+            model: ModelReport {
+                name: parts.model.to_string(),
+                rgb: source(Stream::Rgb),
+                flow: source(Stream::Flow),
+            },
+            preprocess: parts.preprocess,
+            video: parts.video,
+            streams: Streams { rgb: stream(Stream::Rgb), flow: stream(Stream::Flow) },
+            fused: (result.streams.len() == 2).then(|| Logits::new(&result.logits)),
+            top: top.collect(),
+            timings: parts.timings,
+            error: parts.broken.map(Failure::from),
+        }
+    }
+
+    /// The result as a table to read.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}", self.input);
+        if let Some(video) = &self.video {
+            let frames = video.clip_frames;
+            let _ = write!(text, "  ({frames} frames, {:.1} s)", self.timings.total_ms / 1e3);
+        }
+        let both = self.fused.is_some();
+        text += "\n  probability     logit";
+        text += if both { "       rgb      flow  label\n" } else { "  label\n" };
+        for top in &self.top {
+            let _ = write!(text, "  {:>11} {:>9.3}", probability(top.probability), top.logit);
+            if let (true, Some(rgb), Some(flow)) = (both, top.rgb_logit, top.flow_logit) {
+                let _ = write!(text, " {rgb:>9.3} {flow:>9.3}");
+            }
+            let _ = writeln!(text, "  {}", top.label);
+        }
+        text
+    }
+}
+
+/// Small probabilities keep their digits.
+fn probability(p: f32) -> String {
+    if p >= 1e-3 { format!("{p:.4}") } else { format!("{p:.2e}") }
+}

@@ -1,0 +1,235 @@
+//! The commands.
+
+use std::process::ExitCode;
+
+use i3d::backend::{Device, DeviceRequest};
+use i3d::clip::npy_bytes;
+use i3d::network::{I3d, Stream};
+use i3d::plan::Plan;
+use i3d::weights::Checkpoint;
+use i3d::{Error, Result, labels};
+
+use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs, Streams};
+use crate::models::{Event, Health, Models, SourceData, SourceFiles};
+use crate::output::Output;
+use crate::talk::{Talk, Unit};
+use crate::{checkpoint, classify, compare};
+
+/// How a command that ran ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it was done: exit 0.
+    Done,
+    /// Some inputs failed, or a check did: exit 1.
+    SomeFailed,
+}
+
+/// Runs the command and gives the documented exit status.
+pub fn run(cli: Cli) -> ExitCode {
+    let talk = Talk { quiet: cli.quiet };
+    let outcome = match &cli.command {
+        Command::Classify(args) => classify::run(args, talk),
+        Command::Convert(args) => convert(args, talk),
+        Command::Dump(args) => dump(args, talk),
+        Command::Compare(args) => compare::run(args, talk),
+        Command::Plan(args) => plan(args),
+        Command::Devices(args) => devices(args),
+        Command::Models(args) => models(args, talk),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(error) => {
+            talk.error(&error);
+            ExitCode::from(if matches!(error, Error::NoDevice { .. }) { 3 } else { 2 })
+        }
+    }
+}
+
+fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
+    let output = Output::create(&args.output)?;
+    let checkpoint = checkpoint::read(&args.checkpoint)?;
+    let names = args.labels.as_deref().map(checkpoint::read_labels).transpose()?;
+    let network = checkpoint.network()?;
+    if let (Some(names), Some(path)) = (&names, &args.labels) {
+        labels::check(&path.display().to_string(), names, network.classes)?;
+    }
+    let bytes = to_safetensors(&checkpoint, names)?;
+    output.finish(&bytes)?;
+    let (_, report) = checkpoint.load(&network)?;
+    let (from, to) = (args.checkpoint.display(), args.output.display());
+    talk.note(format!("{from} ({}): {report}", checkpoint.format));
+    talk.note(format!("{to}: {:.1} MB, {} classes, width {}", bytes.len() as f64 / 1e6, network.classes, network.width));
+    Ok(Outcome::Done)
+}
+
+/// A complete checkpoint as safetensors; labels are the given ones, those it carries, or Kinetics by their number.
+fn to_safetensors(checkpoint: &Checkpoint, names: Option<Vec<String>>) -> Result<Vec<u8>> {
+    let network = checkpoint.network()?;
+    // Loading is the check that nothing is missing or left over.
+    checkpoint.load(&network)?;
+    let known = || checkpoint.metadata.labels.clone().or_else(|| labels::for_classes(network.classes));
+    checkpoint.to_safetensors(names.or_else(known).as_deref())
+}
+
+fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
+    let output = Output::create(&args.output)?;
+    let wanted = weight_streams(&args.weights);
+    let (mut classifier, _) = classify::classifier(&args.weights, &args.run, wanted, talk)?;
+    let loaded = classify::load(&args.input, &args.clip, &classifier, talk)?;
+    let name = args.input.display().to_string();
+    let (shape, bytes) = if args.endpoint == "input" {
+        let c = &loaded.clip;
+        (vec![c.frames, c.height, c.width, c.channels], loaded.clip.to_npy())
+    } else {
+        let bar = talk.bar("network", 1, Unit::Work);
+        let mut progress = |_, p: i3d::backend::Progress| {
+            bar.set_length(p.total_macs);
+            bar.set_position(p.done_macs);
+        };
+        let outcome = pollster::block_on(classifier.endpoints(&loaded.clip, &[&args.endpoint], &mut progress));
+        bar.finish_and_clear();
+        let values = outcome.map_err(|e| classify::named(&name, e))?;
+        let missing = || Error::Usage(format!("there is no endpoint {:?}", args.endpoint));
+        let values = values.get(&args.endpoint).ok_or_else(missing)?;
+        let s = values.shape;
+        // The head's outputs have no height and width: [T', C], and [C] for the mean over time.
+        let shape = match (s.t, s.h * s.w) {
+            (1, 1) if args.endpoint == i3d::network::LOGITS => vec![s.c],
+            (t, 1) if args.endpoint.starts_with(i3d::network::LOGITS) => vec![t, s.c],
+            _ => vec![s.t, s.h, s.w, s.c],
+        };
+        let bytes = npy_bytes(&shape, &values.data);
+        (shape, bytes)
+    };
+    output.finish(&bytes)?;
+    talk.note(format!("{}: {} {shape:?} float32", args.output.display(), args.endpoint));
+    match loaded.broken {
+        Some(error) => {
+            talk.error(error);
+            Ok(Outcome::SomeFailed)
+        }
+        None => Ok(Outcome::Done),
+    }
+}
+
+/// The streams whose weights were named; RGB of a model by name.
+pub fn weight_streams(weights: &crate::args::WeightArgs) -> Streams {
+    match (&weights.rgb, &weights.flow) {
+        (Some(_), Some(_)) => Streams::Both,
+        (None, Some(_)) => Streams::Flow,
+        _ => Streams::Rgb,
+    }
+}
+
+fn plan(args: &PlanArgs) -> Result<Outcome> {
+    let network = I3d {
+        in_channels: Stream::from(args.stream).channels(),
+        classes: args.classes,
+        width: args.width,
+        input_size: args.input_size,
+    };
+    let plan = Plan::new(&network, args.batch, args.frames)?;
+    anstream::println!("{plan}");
+    if let Some(request) = &args.device {
+        match pollster::block_on(Device::open(request, 0))? {
+            Device::Cpu { .. } => anstream::println!("limits       the CPU has none"),
+            Device::Gpu(gpu) => {
+                plan.check(&gpu.adapter.limits)?;
+                anstream::println!("limits       fits {}", gpu.adapter);
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn devices(args: &DevicesArgs) -> Result<Outcome> {
+    let adapters = pollster::block_on(i3d::backend::gpu::adapters());
+    let chosen = pollster::block_on(Device::open(&DeviceRequest::Auto, 0))?.info();
+    if args.json {
+        let rows: Vec<_> = adapters
+            .iter()
+            .map(|a| {
+                serde_json::json!({
+                    "backend": a.backend, "name": a.name, "driver": a.driver, "kind": a.kind,
+                    "max_binding_bytes": a.limits.max_binding_bytes, "max_buffer_bytes": a.limits.max_buffer_bytes,
+                })
+            })
+            .collect();
+        let document = serde_json::json!({ "auto": chosen, "adapters": rows, "cpu": Device::Cpu { threads: 0 }.info() });
+        anstream::println!("{document:#}");
+        return Ok(Outcome::Done);
+    }
+    anstream::println!("auto chooses  {chosen}\n");
+    anstream::println!("--device cpu  {}", Device::Cpu { threads: 0 }.info());
+    for adapter in &adapters {
+        let kind = format!("{:?}", adapter.kind).to_lowercase();
+        let mib = adapter.limits.max_binding_bytes >> 20;
+        anstream::println!("{kind:<13} {adapter}, {mib} MiB per binding");
+    }
+    if adapters.is_empty() {
+        anstream::println!("no GPU adapter was found; i3d runs on the CPU");
+    }
+    Ok(Outcome::Done)
+}
+
+fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
+    let models = Models::open()?;
+    match &args.command {
+        ModelsCommand::List => models.list().iter().for_each(|row| anstream::println!("{row}")),
+        ModelsCommand::Pull { name } => {
+            let bar = talk.bar(name, 1, Unit::Bytes);
+            let outcome = models.pull(name, None, &convert_pulled, &mut |event| match event {
+                Event::Downloading { stream, file, bytes, total } => {
+                    bar.set_message(format!("{stream}: {file}"));
+                    bar.set_length(total.unwrap_or(bytes));
+                    bar.set_position(bytes);
+                }
+                Event::Present(stream) => bar.suspend(|| talk.note(format!("{stream}: already here"))),
+                Event::Converting(stream) => bar.set_message(format!("{stream}: converting")),
+                Event::Stored(stream, path) => bar.suspend(|| talk.note(format!("{stream}: {}", path.display()))),
+            });
+            bar.finish_and_clear();
+            for installed in outcome? {
+                anstream::println!("{}", installed.path.display());
+            }
+        }
+        ModelsCommand::Verify { name } => {
+            let checks = models.verify(name.as_deref())?;
+            for check in &checks {
+                anstream::println!("{check}");
+            }
+            if checks.is_empty() {
+                talk.note("no model is installed; see `i3d models list`");
+            }
+            if checks.iter().any(|check| check.health != Health::Good) {
+                return Ok(Outcome::SomeFailed);
+            }
+        }
+        ModelsCommand::Path { name } => {
+            let paths = models.path(name)?;
+            for path in std::iter::once(&paths.rgb).chain(&paths.flow) {
+                anstream::println!("{}", path.display());
+            }
+        }
+        ModelsCommand::Remove { name } => {
+            let freed = models.remove(name)?;
+            talk.note(format!("{name}: removed, {:.1} MB freed", freed as f64 / 1e6));
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// What `i3d models pull` does with the files that it fetched.
+fn convert_pulled(files: &SourceFiles) -> Result<Vec<u8>> {
+    let mut checkpoint = match &files.data {
+        SourceData::TensorFlow { index, shards } => {
+            let shards: Vec<&[u8]> = shards.iter().map(Vec::as_slice).collect();
+            Checkpoint::from_tensorflow(&files.place, index, &shards)?
+        }
+        SourceData::PyTorch(bytes) => Checkpoint::from_bytes(&files.place, bytes)?,
+    };
+    checkpoint.metadata.source = Some(files.place.clone());
+    checkpoint.metadata.name = Some(files.model.to_string());
+    to_safetensors(&checkpoint, files.labels.clone())
+}
