@@ -1,0 +1,394 @@
+//! From a checkpoint's variables to the folded weights of a network.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use super::{Checkpoint, Tensor, names};
+use crate::error::{Error, Result};
+use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream, Unit};
+
+/// Folded parameters of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// The network they belong to.
+    pub network: I3d,
+    /// One entry per unit, in the order of [`I3d::units`].
+    pub units: Vec<UnitWeights>,
+}
+
+/// Folded parameters of one convolution: `y = kernel * x + bias`, then ReLU where the unit has batch norm.
+///
+/// # Shapes
+///
+/// `kernel` `[kT, kH, kW, Cin, Cout]`, `bias` `[Cout]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitWeights {
+    /// Convolution weights, batch norm folded in.
+    pub kernel: Vec<f32>,
+    /// What is added to every output channel.
+    pub bias: Vec<f32>,
+}
+
+/// What became of a checkpoint's tensors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Variables that went into the weights.
+    pub used: Vec<String>,
+    /// Variables that the network needs and the checkpoint lacks; empty after a successful load.
+    pub missing: Vec<String>,
+    /// Tensors that the network does not know; empty after a successful load.
+    pub unused: Vec<String>,
+    /// Source names of what is not part of a model.
+    pub skipped: Vec<String>,
+}
+
+impl Display for LoadReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let LoadReport {
+            used,
+            missing,
+            unused,
+            skipped,
+        } = self;
+        write!(
+            f,
+            "{} used, {} missing, {} unused",
+            used.len(),
+            missing.len(),
+            unused.len()
+        )?;
+        write!(f, ", {} skipped", skipped.len())?;
+        let mut kinds: Vec<&str> = skipped.iter().map(|name| names::skipped_kind(name)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        if !kinds.is_empty() {
+            write!(f, " ({})", kinds.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// See [`Checkpoint::load`].
+pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, LoadReport)> {
+    let Checkpoint { tensors, place, .. } = checkpoint;
+    network.validate()?;
+    let variables = network.variables();
+    let mut report = LoadReport {
+        skipped: checkpoint.skipped.clone(),
+        ..LoadReport::default()
+    };
+    let mut other_shape = Vec::new();
+    for (name, shape) in &variables {
+        match tensors.get(name) {
+            None => report.missing.push(name.clone()),
+            Some(tensor) if tensor.shape != *shape => other_shape.push((name, shape, &tensor.shape)),
+            Some(_) => report.used.push(name.clone()),
+        }
+    }
+    let known: std::collections::HashSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    report.unused = tensors
+        .keys()
+        .filter(|name| !known.contains(name.as_str()))
+        .cloned()
+        .collect();
+
+    // From the most telling complaint to the least.
+    whole_network_mismatch(checkpoint, network)?;
+    if let Some(first) = report.missing.first() {
+        return Err(Error::checkpoint(
+            place,
+            format!(
+                "lacks the tensor {first}{}: {} of {} are there; it is incomplete or of another network, \
+                 download or convert it again",
+                and_others(report.missing.len()),
+                variables.len() - report.missing.len(),
+                variables.len()
+            ),
+        ));
+    }
+    if let Some((name, expected, found)) = other_shape.first() {
+        return Err(Error::checkpoint(
+            format!("{place}: tensor {name}"),
+            format!(
+                "has shape {found:?}, expected {expected:?}{}: the checkpoint is of another network \
+                 (this one has width {}, {} input channels, {} classes)",
+                and_others(other_shape.len()),
+                network.width,
+                network.in_channels,
+                network.classes
+            ),
+        ));
+    }
+    if let Some(first) = report.unused.first() {
+        return Err(Error::checkpoint(
+            place,
+            format!(
+                "holds the tensor {first}{}, which I3D does not have: it is of another network, or save the model's \
+                 variables alone",
+                and_others(report.unused.len())
+            ),
+        ));
+    }
+    let units = network
+        .units()
+        .iter()
+        .map(|unit| fold(place, tensors, unit))
+        .collect::<Result<_>>()?;
+    Ok((
+        Weights {
+            network: *network,
+            units,
+        },
+        report,
+    ))
+}
+
+/// ` and 3 others`, where there are more than one.
+fn and_others(count: usize) -> String {
+    match count {
+        0 | 1 => String::new(),
+        2 => " and 1 other".into(),
+        n => format!(" and {} others", n - 1),
+    }
+}
+
+/// The two mistakes that deserve a sentence of their own: the other stream, another number of classes.
+fn whole_network_mismatch(checkpoint: &Checkpoint, network: &I3d) -> Result<()> {
+    let Checkpoint { place, tensors, .. } = checkpoint;
+    let dimension = |name: &str, axis: usize, rank: usize| {
+        tensors
+            .get(name)
+            .filter(|t| t.shape.len() == rank)
+            .and_then(|t| t.shape.get(axis))
+            .copied()
+    };
+    let name_of = |channels: usize| match Stream::from_channels(channels) {
+        Some(stream) => format!("{stream} ({channels} input channels)"),
+        None => format!("{channels} input channels"),
+    };
+    match dimension("Conv3d_1a_7x7/conv_3d/w", 3, 5) {
+        Some(found) if found != network.in_channels => {
+            return Err(Error::checkpoint(
+                place,
+                format!(
+                    "is a checkpoint of another stream: expected {}, found {}: give it for that stream instead",
+                    name_of(network.in_channels),
+                    name_of(found)
+                ),
+            ));
+        }
+        _ => {}
+    }
+    match dimension(&format!("{LOGITS_PER_STEP}/conv_3d/b"), 0, 1) {
+        Some(found) if found != network.classes => Err(Error::checkpoint(
+            place,
+            format!(
+                "has {found} classes, expected {}: give the checkpoint and the labels of the same data set",
+                network.classes
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `w (x) / s * ... `: batch norm without scale, `(conv - mean) / sqrt(variance + eps) + beta`, as one convolution.
+fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<UnitWeights> {
+    let values = |variable: &str| {
+        let name = format!("{}/{variable}", unit.name);
+        let at = |problem: String| Error::checkpoint(format!("{place}: tensor {name}"), problem);
+        let data = tensors
+            .get(&name)
+            .map(|tensor| tensor.data.as_slice())
+            .ok_or_else(|| at("is missing".into()))?;
+        match data.iter().position(|x| !x.is_finite()) {
+            None => Ok(data),
+            Some(i) => Err(at(format!(
+                "holds {} at index {i}, expected finite numbers: the training diverged or the file is damaged; \
+                 use an earlier checkpoint or download it again",
+                data[i]
+            ))),
+        }
+    };
+    let weights = values("conv_3d/w")?;
+    if !unit.batch_norm {
+        return Ok(UnitWeights {
+            kernel: weights.to_vec(),
+            bias: values("conv_3d/b")?.to_vec(),
+        });
+    }
+    let (beta, mean, variance) = (
+        values("batch_norm/beta")?,
+        values("batch_norm/moving_mean")?,
+        values("batch_norm/moving_variance")?,
+    );
+    if let Some(i) = variance.iter().position(|&v| v < 0.0) {
+        return Err(Error::checkpoint(
+            format!("{place}: tensor {}/batch_norm/moving_variance", unit.name),
+            format!(
+                "holds {} at index {i}, expected no negative variance: download it again",
+                variance[i]
+            ),
+        ));
+    }
+    // In f64, so that folding rounds once.
+    let epsilon = f64::from(BATCH_NORM_EPSILON);
+    let inverse: Vec<f64> = variance
+        .iter()
+        .map(|&v| 1.0 / (f64::from(v) + epsilon).sqrt())
+        .collect();
+    let mut kernel = Vec::with_capacity(weights.len());
+    for channels in weights.chunks_exact(unit.out_channels) {
+        kernel.extend(
+            channels
+                .iter()
+                .zip(&inverse)
+                .map(|(&w, s)| (f64::from(w) * s) as f32),
+        );
+    }
+    let bias = beta
+        .iter()
+        .zip(mean)
+        .zip(&inverse)
+        .map(|((&beta, &mean), s)| (f64::from(beta) - f64::from(mean) * s) as f32)
+        .collect();
+    Ok(UnitWeights { kernel, bias })
+}
+
+/// The width whose channel counts are those of the tensors: the simplest of all that fit, or the first unit's
+/// ratio where none does (loading then says which tensor disagrees).
+pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) -> f64 {
+    let fallback = stem_channels as f64 / 64.0;
+    let (mut low, mut high) = (0f64, 16f64);
+    for unit in I3d::paper(Stream::Rgb, 1)
+        .units()
+        .iter()
+        .filter(|unit| unit.batch_norm)
+    {
+        let tensor = tensors.get(&format!("{}/conv_3d/w", unit.name));
+        let Some(&found) = tensor.and_then(|tensor| tensor.shape.last()) else {
+            continue;
+        };
+        // Channels are rounded to fours, and at least four, so each unit allows an interval of widths.
+        let (paper, found) = (unit.out_channels as f64, found as f64);
+        if found > 4.0 {
+            low = low.max((found - 2.0) / paper);
+        }
+        high = high.min((found + 2.0) / paper);
+    }
+    let denominators = [
+        1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 10.0, 20.0, 100.0, 1000.0, 10000.0,
+    ];
+    let candidates = denominators
+        .iter()
+        .map(|d| (((low + high) / 2.0) * d).round() / d);
+    candidates
+        .into_iter()
+        .find(|&w| w > 0.0 && w >= low && w < high)
+        .unwrap_or(fallback)
+}
+
+impl Weights {
+    /// Random weights that keep activations of order one; the same seed gives the same bits on every platform.
+    pub fn random(network: &I3d, seed: u64) -> Weights {
+        let mut random = SplitMix64(seed);
+        let units = network
+            .units()
+            .iter()
+            .map(|unit| {
+                let fan_in = (unit.weights() / unit.out_channels.max(1)).max(1);
+                // Uniform on [-a, a] has variance a^2 / 3; ReLU halves the second moment, the classifier has none.
+                let variance = if unit.batch_norm { 2.0 } else { 1.0 } / fan_in as f64;
+                let bound = (3.0 * variance).sqrt() as f32;
+                let kernel = (0..unit.weights()).map(|_| bound * random.symmetric()).collect();
+                let bias = (0..unit.out_channels).map(|_| 0.1 * random.symmetric()).collect();
+                UnitWeights { kernel, bias }
+            })
+            .collect();
+        Weights {
+            network: *network,
+            units,
+        }
+    }
+}
+
+/// Steele, Lea and Flood's SplitMix64: one word of state, integer arithmetic only.
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform on [-1, 1), on a grid that f32 holds exactly.
+    fn symmetric(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splitmix64_is_the_published_sequence() {
+        let mut random = SplitMix64(1_234_567);
+        assert_eq!(
+            [random.next(), random.next()],
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
+        );
+    }
+
+    #[test]
+    fn random_weights_have_every_shape_and_repeat() {
+        let network = I3d {
+            width: 0.0625,
+            ..I3d::paper(Stream::Flow, 3)
+        };
+        let weights = Weights::random(&network, 7);
+        for (unit, weights) in network.units().iter().zip(&weights.units) {
+            assert_eq!(weights.kernel.len(), unit.weights());
+            assert_eq!(weights.bias.len(), unit.out_channels);
+        }
+        assert_eq!(weights, Weights::random(&network, 7));
+        assert_ne!(weights, Weights::random(&network, 8));
+    }
+
+    #[test]
+    fn the_width_is_found_from_channel_counts() {
+        for width in [0.0625, 0.125, 0.25, 0.3, 0.5, 0.75, 1.0, 1.25, 2.0] {
+            let network = I3d {
+                width,
+                ..I3d::paper(Stream::Rgb, 5)
+            };
+            let tensors = network
+                .variables()
+                .into_iter()
+                .map(|(name, shape)| {
+                    (
+                        name,
+                        Tensor {
+                            shape,
+                            data: Vec::new(),
+                        },
+                    )
+                })
+                .collect::<BTreeMap<_, _>>();
+            let found = I3d {
+                width: super::width(&tensors, network.channels(64)),
+                ..network
+            };
+            assert_eq!(
+                found.variables(),
+                network.variables(),
+                "width {width}, found {}",
+                found.width
+            );
+            if width.fract() == 0.0 || (width * 16.0).fract() == 0.0 {
+                assert_eq!(found.width, width);
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Checkpoints in: every public format of I3D weights, read from bytes.
+//!
+//! Bytes become a [`Checkpoint`]: plain tensors under DeepMind's names and in DeepMind's layouts. [`Checkpoint::load`]
+//! checks them against a network and folds batch norm into [`Weights`]. Nothing here opens a file or runs code found
+//! in one; damaged or hostile bytes give an error, never a panic and never more memory than a few times their size.
+
+mod cursor;
+mod element;
+mod load;
+mod names;
+mod pytorch;
+mod safetensors_file;
+mod sniff;
+pub mod tf_bundle;
+
+pub use load::{LoadReport, UnitWeights, Weights};
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::network::{I3d, LOGITS_PER_STEP, Stream};
+
+/// Where a checkpoint came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A safetensors file, this project's own or another's with known names.
+    Safetensors,
+    /// TensorFlow's V2 checkpoint: an index and data files.
+    TensorFlow,
+    /// PyTorch's format before version 1.6: a stream of pickles, then raw numbers.
+    PyTorchLegacy,
+    /// PyTorch's format since version 1.6: a zip file.
+    PyTorchZip,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Format::Safetensors => "safetensors",
+            Format::TensorFlow => "TensorFlow checkpoint",
+            Format::PyTorchLegacy => "PyTorch legacy file",
+            Format::PyTorchZip => "PyTorch zip file",
+        })
+    }
+}
+
+/// Numbers and their shape, the last dimension contiguous.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Dimensions; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// The values, as many as the product of the dimensions.
+    pub data: Vec<f32>,
+}
+
+/// What a safetensors file of this project says about itself; empty for other formats.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Metadata {
+    /// `i3d-inception-v1`.
+    pub architecture: Option<String>,
+    /// The network's stream.
+    pub stream: Option<Stream>,
+    /// The network's width.
+    pub width: Option<f64>,
+    /// Height and width of the clips it was trained on.
+    pub input_size: Option<usize>,
+    /// Number of classes.
+    pub classes: Option<usize>,
+    /// Names of the classes, in the order of the logits.
+    pub labels: Option<Vec<String>>,
+    /// The file it was converted from.
+    pub source: Option<String>,
+    /// SHA-256 of that file.
+    pub source_sha256: Option<String>,
+    /// What the model is called.
+    pub name: Option<String>,
+}
+
+/// A checkpoint's variables under DeepMind's names without scope prefix, in DeepMind's layouts, batch norm not folded.
+///
+/// # Shapes
+///
+/// `<unit>/conv_3d/w` `[kT, kH, kW, Cin, Cout]`; every other variable `[Cout]`.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// The name for error messages.
+    pub place: String,
+    /// The source's format.
+    pub format: Format,
+    /// SHA-256 of the source in hex; of a TensorFlow checkpoint, of the index followed by the data files.
+    pub sha256: String,
+    /// All variables; those of unknown names under their own.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// What the file says about itself.
+    pub metadata: Metadata,
+    /// Source names of what is not part of the model: optimizer slots, counters, batch-norm scales of one.
+    pub skipped: Vec<String>,
+}
+
+impl Checkpoint {
+    /// Reads a safetensors or PyTorch file, whichever the bytes are; `place` names it in errors.
+    pub fn from_bytes(place: &str, bytes: &[u8]) -> Result<Checkpoint> {
+        let at = |problem| Error::checkpoint(place, problem);
+        let format = sniff::format(bytes).map_err(at)?;
+        let (found, skipped, metadata) = match format {
+            Format::Safetensors => safetensors_file::read(bytes).map_err(at)?,
+            Format::PyTorchZip => {
+                let (found, skipped) = pytorch::read_zip(bytes).map_err(at)?;
+                (found, skipped, Metadata::default())
+            }
+            // `sniff::format` never answers `TensorFlow`, which takes several files.
+            Format::PyTorchLegacy | Format::TensorFlow => {
+                let (found, skipped) = pytorch::read_legacy(bytes).map_err(at)?;
+                (found, skipped, Metadata::default())
+            }
+        };
+        Checkpoint::new(place, format, &[bytes], found, skipped, metadata)
+    }
+
+    /// Reads a TensorFlow V2 checkpoint: its `.index` file and all its `.data-SSSSS-of-NNNNN` files in order.
+    pub fn from_tensorflow(place: &str, index: &[u8], shards: &[&[u8]]) -> Result<Checkpoint> {
+        let (found, skipped) = tf_bundle::read(place, index, shards)?;
+        let files: Vec<&[u8]> = std::iter::once(index).chain(shards.iter().copied()).collect();
+        Checkpoint::new(
+            place,
+            Format::TensorFlow,
+            &files,
+            found,
+            skipped,
+            Metadata::default(),
+        )
+    }
+
+    fn new(
+        place: &str,
+        format: Format,
+        files: &[&[u8]],
+        found: Vec<(String, Tensor)>,
+        mut skipped: Vec<String>,
+        metadata: Metadata,
+    ) -> Result<Checkpoint> {
+        let tensors =
+            names::translate(found, &mut skipped).map_err(|problem| Error::checkpoint(place, problem))?;
+        let mut hash = Sha256::new();
+        files.iter().for_each(|file| hash.update(file));
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Checkpoint {
+            place: place.to_string(),
+            format,
+            sha256,
+            tensors,
+            metadata,
+            skipped,
+        })
+    }
+
+    /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
+    pub fn network(&self) -> Result<I3d> {
+        let shape = |name: &str| {
+            self.tensors
+                .get(name)
+                .map(|tensor| tensor.shape.as_slice())
+                .ok_or_else(|| self.no_network(name))
+        };
+        let stem = format!("{}/conv_3d/w", crate::network::ENDPOINTS[0].name);
+        let bias = format!("{LOGITS_PER_STEP}/conv_3d/b");
+        let (&[_, _, _, in_channels, stem_channels], &[classes]) = (shape(&stem)?, shape(&bias)?) else {
+            return Err(Error::checkpoint(
+                &self.place,
+                format!(
+                    "has {stem} of shape {:?} and {bias} of shape {:?}; expected [kT, kH, kW, Cin, Cout] and [classes]",
+                    shape(&stem)?,
+                    shape(&bias)?
+                ),
+            ));
+        };
+        let Metadata {
+            width,
+            classes: stated_classes,
+            stream,
+            input_size,
+            ..
+        } = self.metadata;
+        let width = width.unwrap_or_else(|| load::width(&self.tensors, stem_channels));
+        let network = I3d {
+            in_channels,
+            classes,
+            width,
+            input_size: input_size.unwrap_or(224),
+        };
+        let states = |what: &str, stated: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
+            Error::checkpoint(
+                &self.place,
+                format!(
+                    "says of itself {what} {stated}, its tensors have {found}: convert the original again"
+                ),
+            )
+        };
+        match (stated_classes, stream) {
+            (Some(stated), _) if stated != classes => Err(states("classes", &stated, &classes)),
+            (_, Some(stated)) if stated.channels() != in_channels => Err(states(
+                "stream",
+                &stated,
+                &format!("{in_channels} input channels"),
+            )),
+            _ => network
+                .validate()
+                .map(|()| network)
+                .map_err(|e| Error::checkpoint(&self.place, e)),
+        }
+    }
+
+    fn no_network(&self, name: &str) -> Error {
+        let some: Vec<&str> = self.tensors.keys().take(3).map(String::as_str).collect();
+        let found = if some.is_empty() {
+            "no tensors at all".into()
+        } else {
+            format!("{} and so on", some.join(", "))
+        };
+        Error::checkpoint(
+            &self.place,
+            format!(
+                "holds no {name}, so it is no I3D checkpoint of a known kind; it holds {found}. \
+                 Known are DeepMind's, piergiaj's and hassony2's names"
+            ),
+        )
+    }
+
+    /// Folded weights for `network`. Every variable must be there in its shape, finite, and none may be left over.
+    pub fn load(&self, network: &I3d) -> Result<(Weights, LoadReport)> {
+        load::load(self, network)
+    }
+
+    /// This checkpoint as a safetensors file: the variables as they are, f32, with metadata. The same checkpoint gives
+    /// the same bytes. `labels` go into the metadata, instead of those already there.
+    pub fn to_safetensors(&self, labels: Option<&[String]>) -> Result<Vec<u8>> {
+        let network = self.network()?;
+        let labels = labels
+            .map(<[String]>::to_vec)
+            .or_else(|| self.metadata.labels.clone());
+        if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != network.classes) {
+            return Err(Error::labels(
+                &self.place,
+                format!(
+                    "{} labels are given for a network of {} classes: give one label per class",
+                    labels.len(),
+                    network.classes
+                ),
+            ));
+        }
+        let file_name = self.place.rsplit(['/', '\\']).next().unwrap_or(&self.place);
+        let metadata = Metadata {
+            architecture: Some(safetensors_file::ARCHITECTURE.into()),
+            stream: network.stream(),
+            width: Some(network.width),
+            input_size: Some(network.input_size),
+            classes: Some(network.classes),
+            labels,
+            source: self.metadata.source.clone().or_else(|| Some(file_name.into())),
+            source_sha256: self
+                .metadata
+                .source_sha256
+                .clone()
+                .or_else(|| Some(self.sha256.clone())),
+            name: self.metadata.name.clone(),
+        };
+        safetensors_file::write(&self.tensors, &metadata)
+            .map_err(|e| Error::checkpoint(&self.place, format!("cannot be written as safetensors: {e}")))
+    }
+}

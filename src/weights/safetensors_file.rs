@@ -1,0 +1,202 @@
+//! Safetensors in and out: this project's own checkpoint format.
+
+use std::collections::{BTreeMap, HashMap};
+
+use safetensors::tensor::{Dtype, Metadata as Header};
+
+use super::cursor::{Cursor, Problem};
+use super::element::{Element, elements};
+use super::{Metadata, Tensor, names};
+
+/// What `architecture` says in this project's files.
+pub(super) const ARCHITECTURE: &str = "i3d-inception-v1";
+
+const LENGTH: usize = 8;
+
+/// Whether the bytes can be a safetensors file: a header length, then JSON.
+pub(super) fn looks_like(bytes: &[u8]) -> bool {
+    bytes.get(LENGTH) == Some(&b'{') && bytes.get(6..LENGTH) == Some(&[0, 0])
+}
+
+/// Tensors under their own names, names left out, metadata.
+type Found = (Vec<(String, Tensor)>, Vec<String>, Metadata);
+
+/// Reads a whole file.
+pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
+    let mut cursor = Cursor::new(bytes);
+    let length = cursor.u64()?;
+    let json = cursor.take_long(length)?;
+    let data = &bytes[cursor.position()..];
+    // The crate's own entry point adds lengths from the file without checking for overflow, so the end is compared here.
+    let header: Header = serde_json::from_slice(json)
+        .map_err(|e| format!("has a damaged safetensors header ({e}); download it again"))?;
+    if header.data_len() != data.len() {
+        return Err(format!(
+            "holds {} bytes of tensors, its header promises {}: it is cut short or damaged; download it again",
+            data.len(),
+            header.data_len()
+        ));
+    }
+    let mut tensors = Vec::new();
+    let mut skipped = Vec::new();
+    for (name, info) in header.tensors() {
+        if names::is_bookkeeping(&name) {
+            skipped.push(name);
+            continue;
+        }
+        let element = match info.dtype {
+            Dtype::F16 => Element::F16,
+            Dtype::BF16 => Element::Bf16,
+            Dtype::F32 => Element::F32,
+            Dtype::F64 => Element::F64,
+            other => {
+                return Err(format!(
+                    "tensor {name} has type {other}; weights are F32 (F16, BF16, F64 are read too)"
+                ));
+            }
+        };
+        let (start, end) = info.data_offsets;
+        let bytes = data
+            .get(start..end)
+            .filter(|bytes| {
+                elements(&info.shape).and_then(|n| n.checked_mul(element.size())) == Some(bytes.len())
+            })
+            .ok_or_else(|| {
+                format!("tensor {name} lies outside of the file: it is damaged; download it again")
+            })?;
+        tensors.push((
+            name,
+            Tensor {
+                shape: info.shape.clone(),
+                data: element.to_f32(bytes),
+            },
+        ));
+    }
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    skipped.sort();
+    let metadata = header
+        .metadata()
+        .as_ref()
+        .map(metadata_from)
+        .transpose()?
+        .unwrap_or_default();
+    Ok((tensors, skipped, metadata))
+}
+
+fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
+    fn parse<T: serde::de::DeserializeOwned>(
+        map: &HashMap<String, String>,
+        key: &str,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = map.get(key) else { return Ok(None) };
+        let value = serde_json::from_str(text).map_err(|e| {
+            format!("has metadata `{key}` that cannot be read ({text:?}: {e}); convert the original again")
+        })?;
+        Ok(Some(value))
+    }
+    let text = |key: &str| map.get(key).cloned();
+    let architecture = text("architecture");
+    if let Some(other) = architecture.as_deref().filter(|&a| a != ARCHITECTURE) {
+        return Err(format!(
+            "is a checkpoint of architecture {other:?}; this program runs {ARCHITECTURE:?}"
+        ));
+    }
+    let stream = match text("stream").as_deref() {
+        None => None,
+        Some("rgb") => Some(crate::network::Stream::Rgb),
+        Some("flow") => Some(crate::network::Stream::Flow),
+        Some(other) => {
+            return Err(format!(
+                "has metadata `stream` = {other:?}; expected \"rgb\" or \"flow\""
+            ));
+        }
+    };
+    Ok(Metadata {
+        architecture,
+        stream,
+        width: parse(map, "width")?,
+        input_size: parse(map, "input_size")?,
+        classes: parse(map, "classes")?,
+        labels: parse(map, "labels")?,
+        source: text("source"),
+        source_sha256: text("source_sha256"),
+        name: text("name"),
+    })
+}
+
+/// Writes a whole file. The same tensors and metadata give the same bytes: the `safetensors` crate keeps metadata in a
+/// hash map, whose order is random, so the header is written here.
+pub(super) fn write(
+    tensors: &BTreeMap<String, Tensor>,
+    metadata: &Metadata,
+) -> Result<Vec<u8>, serde_json::Error> {
+    #[derive(serde::Serialize)]
+    struct Info<'a> {
+        dtype: &'static str,
+        shape: &'a [usize],
+        data_offsets: [usize; 2],
+    }
+    #[derive(serde::Serialize)]
+    #[serde(untagged)]
+    enum Item<'a> {
+        Metadata(BTreeMap<&'static str, String>),
+        Tensor(Info<'a>),
+    }
+    let mut header = BTreeMap::from([("__metadata__", Item::Metadata(metadata_map(metadata)?))]);
+    let mut end = 0;
+    for (name, tensor) in tensors {
+        let start = end;
+        end += Element::F32.size() * tensor.data.len();
+        header.insert(
+            name,
+            Item::Tensor(Info {
+                dtype: "F32",
+                shape: &tensor.shape,
+                data_offsets: [start, end],
+            }),
+        );
+    }
+    let mut json = serde_json::to_vec(&header)?;
+    // Tensors start at a multiple of eight bytes, so that a reader may map the file.
+    json.resize(json.len().next_multiple_of(8), b' ');
+    let mut bytes = Vec::with_capacity(LENGTH + json.len() + end);
+    bytes.extend_from_slice(&(json.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&json);
+    for tensor in tensors.values() {
+        tensor
+            .data
+            .iter()
+            .for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+    }
+    Ok(bytes)
+}
+
+fn metadata_map(metadata: &Metadata) -> Result<BTreeMap<&'static str, String>, serde_json::Error> {
+    let Metadata {
+        architecture,
+        stream,
+        width,
+        input_size,
+        classes,
+        labels,
+        source,
+        source_sha256,
+        name,
+    } = metadata;
+    let labels = labels.as_ref().map(serde_json::to_string).transpose()?;
+    let entries = [
+        ("architecture", architecture.clone()),
+        ("stream", stream.map(|s| s.to_string())),
+        ("width", width.map(|w| w.to_string())),
+        ("input_size", input_size.map(|n| n.to_string())),
+        ("classes", classes.map(|n| n.to_string())),
+        ("labels", labels),
+        ("source", source.clone()),
+        ("source_sha256", source_sha256.clone()),
+        ("name", name.clone()),
+    ];
+    Ok(entries
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect())
+}
