@@ -6,11 +6,13 @@
 mod avg_pool3d;
 mod conv3d;
 mod max_pool3d;
+mod run;
 mod time_mean;
 
 pub use avg_pool3d::avg_pool3d;
 pub use conv3d::conv3d;
 pub use max_pool3d::max_pool3d;
+pub use run::run;
 pub use time_mean::time_mean;
 
 /// Every `[n, t, y, x]` of a shape, in memory order.

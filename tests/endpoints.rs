@@ -1,0 +1,95 @@
+//! Small whole networks: the CPU backend and the GPU against the twins, endpoint by endpoint.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::{Random, Tolerance, compare};
+use i3d::backend::cpu::CpuModel;
+use i3d::backend::gpu::GpuModel;
+use i3d::backend::{Output, reference};
+use i3d::network::{I3d, Stream};
+use i3d::plan::{INPUT, Plan};
+use i3d::weights::Weights;
+
+/// Networks and clips whose sizes divide nothing.
+fn cases() -> Vec<(I3d, usize, usize)> {
+    let small = |stream, classes, width, input_size| I3d { classes, width, input_size, ..I3d::paper(stream, 1) };
+    vec![
+        (small(Stream::Rgb, 7, 0.0625, 40), 1, 9),
+        (small(Stream::Flow, 12, 0.125, 33), 1, 17),
+        (small(Stream::Rgb, 5, 0.1, 64), 2, 12),
+        (I3d { in_channels: 5, classes: 3, width: 0.0625, input_size: 32 }, 1, 10),
+    ]
+}
+
+struct Problem {
+    plan: Plan,
+    network: I3d,
+    input: Vec<f32>,
+    want: Output,
+}
+
+fn problem((network, batch, frames): (I3d, usize, usize)) -> Problem {
+    let plan = Plan::new(&network, batch, frames).expect("the network plans");
+    let input = Random(frames as u64).vec(plan.buffers[INPUT].shape.len());
+    let want = reference::run(&plan, &Weights::random(&network, 3), &input, &plan.observable()).expect("the twins run");
+    Problem { plan, network, input, want }
+}
+
+fn assert_endpoints(problem: &Problem, got: &Output) {
+    for name in problem.plan.observable() {
+        let (got, want) = (got.get(name).expect(name), problem.want.get(name).expect(name));
+        assert_eq!(got.shape, want.shape, "{name}");
+        let spread = want.data.iter().fold(0f32, |m, v| m.max(v.abs()));
+        assert!(spread > 1e-3, "{name} is all but zero: the comparison would say nothing");
+        compare(&got.data, &want.data, Tolerance::NETWORK).unwrap_or_else(|e| panic!("{:?} {name}: {e}", problem.network));
+    }
+}
+
+#[test]
+fn the_cpu_backend_computes_what_the_twins_compute() {
+    for problem in cases().into_iter().map(problem) {
+        for threads in [1, 3] {
+            let model = CpuModel::new(Weights::random(&problem.network, 3), threads).expect("threads start");
+            let mut last = 0;
+            let observe = problem.plan.observable();
+            let got = model
+                .run(&problem.plan, &problem.input, &observe, &mut |p| {
+                    assert!(p.done_macs >= last && p.total_macs == problem.plan.macs());
+                    last = p.done_macs;
+                })
+                .expect("the CPU backend runs");
+            assert_eq!(last, problem.plan.macs(), "progress ends at the end");
+            assert_endpoints(&problem, &got);
+        }
+    }
+}
+
+#[test]
+fn the_gpu_backend_computes_what_the_twins_compute() {
+    let Some(gpu) = common::gpu() else { return };
+    for problem in cases().into_iter().map(problem) {
+        let weights = Weights::random(&problem.network, 3);
+        let mut model = GpuModel::new(gpu.clone(), &weights).expect("the weights fit");
+        let observe = problem.plan.observable();
+        // The second run replays what the first recorded, over arenas that are full of old values.
+        for _ in 0..2 {
+            let run = model.run(&problem.plan, &problem.input, &observe, &mut |_| ());
+            assert_endpoints(&problem, &pollster::block_on(run).expect("the GPU backend runs"));
+        }
+    }
+}
+
+#[test]
+fn clips_of_a_batch_do_not_see_each_other() {
+    let network = I3d { classes: 4, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let model = CpuModel::new(Weights::random(&network, 5), 2).expect("threads start");
+    let (one, two) = (Plan::new(&network, 1, 9).expect("plans"), Plan::new(&network, 2, 9).expect("plans"));
+    let input = Random(1).vec(two.buffers[INPUT].shape.len());
+    let both = model.run(&two, &input, &["Logits"], &mut |_| ()).expect("runs");
+    let both = &both.get("Logits").expect("observed").data;
+    for (clip, logits) in input.chunks_exact(input.len() / 2).zip(both.chunks_exact(4)) {
+        let alone = model.run(&one, clip, &["Logits"], &mut |_| ()).expect("runs");
+        compare(logits, &alone.get("Logits").expect("observed").data, Tolerance::NETWORK).expect("the same logits");
+    }
+}

@@ -1,0 +1,57 @@
+//! The comparison itself is tested: broken kernels must be noticed, broken numbers too.
+#![allow(missing_docs)]
+
+mod common {
+    include!("common/mod.rs");
+    pub mod cases;
+}
+
+use common::cases::{self, Case};
+use common::{Tolerance, compare};
+use i3d::backend::gpu::manifest;
+
+#[test]
+fn broken_kernels_are_noticed() {
+    let Some(gpu) = common::gpu() else { return };
+    let conv = || cases::conv([1, 5, 7, 9], (16, 24), [3; 3], [1; 3], (8, 4), true);
+    let stem = || cases::conv([1, 9, 15, 17], (3, 20), [7; 3], [2; 3], (0, 0), true);
+    let max = || cases::pool(&manifest::MAX_POOL3D, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]);
+    let avg = || cases::pool(&manifest::AVG_POOL3D, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]);
+    let broken: Vec<(Case, &str, &str)> = vec![
+        (conv(), "- vec3<i32>(p.pad.xyz)", "- vec3<i32>(p.pad.xyz) + vec3<i32>(0, 0, 1)"),
+        (conv(), "select(zero, input[i3], in3)", "input[i3]"),
+        (conv(), "weight[r3 + c1]", "weight[r2 + c1]"),
+        (conv(), "output[at + 1u] = finish(acc1[j]);", ""),
+        (conv(), "p.stride.w == 1u", "p.stride.w == 7u"),
+        (conv(), "p.channels.w + column", "column"),
+        (conv(), "let b2 = bias[c2]", "let b2 = bias[c1]"),
+        (stem(), "start.z + 7 + kx", "start.z + 6 + kx"),
+        (stem(), "x2 = x3;", ""),
+        (stem(), "kt < 7", "kt < 6"),
+        (stem(), "x < i32(p.input.w)", "x <= i32(p.input.w)"),
+        (max(), "vec3<i32>(p.window.xyz)", "vec3<i32>(p.window.xyz) - vec3<i32>(0, 0, 1)"),
+        (max(), "best = max(best,", "best = max(vec4<f32>(0.0),"),
+        (avg(), "iy < low.y + p.window.y", "iy < low.y + p.window.y - 1u"),
+        (cases::mean(3, 5, 12), "t < p.shape.y", "t < p.shape.y - 1u"),
+        (cases::mean(3, 5, 12), "id.x / channels * p.shape.y", "id.x / channels"),
+    ];
+    for (case, good, bad) in broken {
+        assert!(case.kernel.source.contains(good), "{}: the shader no longer says {good:?}", case.name);
+        assert_eq!(case.check(&gpu, case.kernel.source), Ok(()), "the unbroken kernel");
+        let source = case.kernel.source.replace(good, bad);
+        assert!(case.check(&gpu, &source).is_err(), "{}: {good:?} -> {bad:?} went unnoticed", case.name);
+    }
+}
+
+#[test]
+fn comparisons_notice_what_they_must() {
+    let want = [1.0, 2.0, f32::NAN, 4.0];
+    let tolerance = Tolerance { abs: 1e-3, rel: 0.0 };
+    assert!(compare(&[1.0, 2.0005, f32::NAN, 4.0], &want, tolerance).is_ok());
+    assert!(compare(&[1.0, 2.002, f32::NAN, 4.0], &want, tolerance).is_err(), "too far");
+    assert!(compare(&[2.0, 1.0, f32::NAN, 4.0], &want, tolerance).is_err(), "swapped");
+    assert!(compare(&[1.0, f32::NAN, f32::NAN, 4.0], &want, tolerance).is_err(), "not written");
+    assert!(compare(&[1.0, 2.0, 0.0, 4.0], &want, tolerance).is_err(), "written where nothing belongs");
+    assert!(compare(&[1.0, 2.0, f32::NAN], &want, tolerance).is_err(), "too short");
+    assert!(compare(&[f32::INFINITY, 2.0, f32::NAN, 4.0], &want, tolerance).is_err(), "infinite");
+}
