@@ -6,6 +6,8 @@ pub mod video;
 
 pub mod preprocess;
 
+pub mod clip;
+
 pub mod network;
 
 pub mod weights;
