@@ -74,7 +74,8 @@ fn the_gpu_backend_computes_what_the_twins_compute() {
         let observe = problem.plan.observable();
         // The second run replays what the first recorded, over arenas that are full of old values.
         for _ in 0..2 {
-            let run = model.run(&problem.plan, &problem.input, &observe, &mut |_| ());
+            let mut progress = |_| ();
+            let run = model.run(&problem.plan, &problem.input, &observe, &mut progress);
             assert_endpoints(&problem, &pollster::block_on(run).expect("the GPU backend runs"));
         }
     }

@@ -1,10 +1,7 @@
 //! The comparison itself is tested: broken kernels must be noticed, broken numbers too.
 #![allow(missing_docs)]
 
-mod common {
-    include!("common/mod.rs");
-    pub mod cases;
-}
+mod common;
 
 use common::cases::{self, Case};
 use common::{Tolerance, compare};

@@ -1,10 +1,7 @@
 //! Every WGSL kernel against its twin on the test device: odd sizes, outputs that begin as NaN.
 #![allow(missing_docs)]
 
-mod common {
-    include!("common/mod.rs");
-    pub mod cases;
-}
+mod common;
 
 use i3d::backend::gpu::manifest;
 

@@ -40,7 +40,8 @@ impl Case {
         let reads: Vec<&[f32]> = self.reads.iter().map(Vec::as_slice).collect();
         let before = vec![f32::NAN; self.output_len];
         let groups = work_groups(self.kernel, &self.params);
-        let run = gpu.probe(self.kernel, &pipeline, &self.params.bytes(0), &reads, &before, groups);
+        let params = self.params.bytes(0);
+        let run = gpu.probe(self.kernel, &pipeline, &params, &reads, &before, groups);
         let got = pollster::block_on(run).map_err(|e| e.to_string())?;
         compare(&got, &self.expected(), self.tolerance).map_err(|e| format!("{}: {e}", self.name))
     }

@@ -1,6 +1,8 @@
 //! What the test files share: the GPU switch, random numbers, and comparisons with a reason for their tolerance.
 #![allow(dead_code, missing_docs, reason = "every test file uses a part of it")]
 
+pub mod cases;
+
 use std::sync::Arc;
 
 use i3d::backend::gpu::{AdapterKind, Gpu, adapters};

@@ -49,7 +49,7 @@ struct Launch {
 }
 
 /// Creates the arenas and records every dispatch of `plan`.
-pub(crate) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<Lowered> {
+pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<Lowered> {
     plan.check(&gpu.adapter.limits)?;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
     let create = |label, size, usage| {

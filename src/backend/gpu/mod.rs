@@ -2,7 +2,7 @@
 
 mod device;
 mod kernel;
-pub(crate) mod lowering;
+mod lowering;
 #[path = "../../../shaders/manifest.rs"]
 pub mod manifest;
 mod model;

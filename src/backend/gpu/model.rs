@@ -26,7 +26,7 @@ pub(super) struct UnitRange {
 }
 
 /// All weights in one device buffer.
-pub(crate) struct DeviceWeights {
+pub(super) struct DeviceWeights {
     pub(super) buffer: wgpu::Buffer,
     pub(super) units: Vec<UnitRange>,
 }
