@@ -134,6 +134,26 @@ fn damaged_files_and_other_architectures_are_told() {
 }
 
 #[test]
+fn dimensions_without_values_are_harmless() {
+    let many = 1usize << 22;
+    let tensor = |name: &str, shape: &[usize]| {
+        format!(r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[0,0]}}"#)
+    };
+    let tensors = [
+        tensor("Conv3d_1a_7x7.conv3d.weight", &[5, 0, many, many, many]),
+        tensor("Conv3d_2b_1x1.conv3d.weight", &[0, many, many, many, 9]),
+        tensor("Logits/Conv3d_0c_1x1/conv_3d/b", &[0]),
+    ];
+    let checkpoint = read(&file(&format!("{{{}}}", tensors.join(",")), &[]));
+    assert_eq!(
+        checkpoint.tensors["Conv3d_2b_1x1/conv_3d/w"].shape,
+        [many, many, 9, many, 0]
+    );
+    assert_says(&sentence(checkpoint.network()), &["no I3D checkpoint"]);
+    assert_says(&sentence(checkpoint.load(&network())), &["expected rgb", "found 0 input channels"]);
+}
+
+#[test]
 fn metadata_that_contradicts_the_tensors_is_told() {
     let mut checkpoint = ours(&network());
     checkpoint.metadata.classes = Some(6);
