@@ -150,7 +150,10 @@ fn dimensions_without_values_are_harmless() {
         [many, many, 9, many, 0]
     );
     assert_says(&sentence(checkpoint.network()), &["no I3D checkpoint"]);
-    assert_says(&sentence(checkpoint.load(&network())), &["expected rgb", "found 0 input channels"]);
+    assert_says(
+        &sentence(checkpoint.load(&network())),
+        &["expected rgb", "found 0 input channels"],
+    );
 }
 
 #[test]
