@@ -1,6 +1,6 @@
 //! From a checkpoint's variables to the folded weights of a network.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 
 use super::{Checkpoint, Tensor, names};
@@ -85,7 +85,7 @@ pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, L
             Some(_) => report.used.push(name.clone()),
         }
     }
-    let known: std::collections::HashSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    let known: HashSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
     report.unused = tensors
         .keys()
         .filter(|name| !known.contains(name.as_str()))
@@ -191,7 +191,7 @@ fn whole_network_mismatch(checkpoint: &Checkpoint, network: &I3d) -> Result<()> 
     }
 }
 
-/// `w (x) / s * ... `: batch norm without scale, `(conv - mean) / sqrt(variance + eps) + beta`, as one convolution.
+/// Batch norm without scale, `(conv - mean) / sqrt(variance + eps) + beta`, and its convolution as one convolution.
 fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<UnitWeights> {
     let values = |variable: &str| {
         let name = format!("{}/{variable}", unit.name);

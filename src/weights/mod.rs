@@ -158,9 +158,10 @@ impl Checkpoint {
 
     /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
     pub fn network(&self) -> Result<I3d> {
+        // Without values a tensor's dimensions mean nothing and may be of any size.
         let shape = |name: &str| {
-            self.tensors
-                .get(name)
+            let tensor = self.tensors.get(name).filter(|tensor| !tensor.data.is_empty());
+            tensor
                 .map(|tensor| tensor.shape.as_slice())
                 .ok_or_else(|| self.no_network(name))
         };

@@ -214,9 +214,14 @@ fn channels_last(tensor: Tensor) -> Result<Tensor, Problem> {
             tensor.shape
         ));
     }
-    let taps = kt * kh * kw;
-    let filter = c_in * taps;
     let mut data = vec![0f32; tensor.data.len()];
+    // Without values the dimensions are not bounded by anything, not even their product.
+    let (taps, c_out) = if data.is_empty() {
+        (0, 0)
+    } else {
+        (kt * kh * kw, c_out)
+    };
+    let filter = c_in * taps;
     // A few filters at a time stay in the cache, and every write fills most of a cache line.
     for first in (0..c_out).step_by(16) {
         let last = (first + 16).min(c_out);

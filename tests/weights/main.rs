@@ -2,7 +2,15 @@
 //!
 //! The files are built here, byte by byte, from a tiny network (width 1/16).
 
+// Clippy exempts test functions alone, not the functions they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod load;
+mod pickle;
+mod pytorch;
 mod released;
+mod safetensors;
 mod tensorflow;
 mod tf_writer;
 

@@ -4,7 +4,8 @@
 
 use std::collections::HashMap;
 
-use super::unpickle::{Node, StorageNode, unpickle};
+use super::object::{Node, StorageNode};
+use super::unpickle::unpickle;
 use super::{Found, collect, storage_type};
 use crate::weights::cursor::{Cursor, Problem};
 
@@ -80,7 +81,7 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
                 storage.count
             ));
         }
-        let length = storage.count.checked_mul(kind.size).unwrap_or(usize::MAX);
+        let length = storage.count.saturating_mul(kind.size);
         stored.insert(key, cursor.take(length)?);
     }
     let parts = object

@@ -2,7 +2,9 @@
 //!
 //! The pickles are interpreted by [`unpickle`], which runs nothing.
 
+mod globals;
 mod legacy;
+mod object;
 mod opcodes;
 mod unpickle;
 mod zip_file;
@@ -14,7 +16,7 @@ use super::Tensor;
 use super::cursor::Problem;
 use super::element::{Element, elements};
 use super::names;
-use unpickle::{Node, Object, TensorNode};
+use object::{Node, Object, TensorNode};
 
 /// Source tensors under their own names, and the names of those left out.
 pub(super) type Found = (Vec<(String, Tensor)>, Vec<String>);

@@ -7,120 +7,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::globals::{Global, forbidden, global};
+use super::object::{Id, Node, Object, StorageNode, TensorNode};
 use super::opcodes as op;
-use super::storage_type;
 use crate::weights::cursor::{Cursor, Problem};
-
-/// Position of a value in [`Object::nodes`].
-type Id = usize;
 
 /// The largest real checkpoint needs about ten thousand values.
 const MAX_VALUES: usize = 1_000_000;
-
-/// A value.
-#[derive(Debug, Clone)]
-pub(super) enum Node<'a> {
-    None,
-    Bool(bool),
-    Int(i64),
-    /// An integer of more than 64 bits, a float or bytes: nothing that describes a tensor.
-    Other,
-    Text(Cow<'a, str>),
-    Tuple(Vec<Id>),
-    /// A list or a set.
-    List(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    Global(Global<'a>),
-    /// An index into [`Object::storages`].
-    Storage(usize),
-    Tensor(TensorNode<'a>),
-}
-
-/// The functions and classes that a pickle may name.
-#[derive(Debug, Clone)]
-pub(super) enum Global<'a> {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    /// A storage class such as `FloatStorage`.
-    Storage(&'a str),
-}
-
-/// A tensor: a view of a storage, counted in elements.
-#[derive(Debug, Clone)]
-pub(super) struct TensorNode<'a> {
-    /// An index into [`Object::storages`].
-    pub storage: usize,
-    /// The storage's class.
-    pub class: &'a str,
-    pub offset: usize,
-    pub shape: Vec<usize>,
-    pub strides: Vec<usize>,
-}
-
-/// A storage that a pickle refers to.
-#[derive(Debug, Clone)]
-pub(super) struct StorageNode<'a> {
-    pub class: &'a str,
-    pub key: String,
-    /// Elements of the whole storage.
-    pub count: usize,
-    /// First element and number of elements, where only a part is meant.
-    pub view: Option<(usize, usize)>,
-}
-
-/// A finished pickle.
-pub(super) struct Object<'a> {
-    nodes: Vec<Node<'a>>,
-    root: Id,
-    /// Every reference to a storage, in order of appearance.
-    pub storages: Vec<StorageNode<'a>>,
-}
-
-impl<'a> Object<'a> {
-    pub fn root(&self) -> &Node<'a> {
-        &self.nodes[self.root]
-    }
-
-    /// The entries of a dictionary in order.
-    pub fn entries<'s>(&'s self, node: &'s Node<'a>) -> Option<impl Iterator<Item = (String, &'s Node<'a>)>> {
-        let Node::Dict(entries) = node else { return None };
-        Some(entries.iter().map(|&(key, value)| {
-            let key = match &self.nodes[key] {
-                Node::Text(text) => text.to_string(),
-                Node::Int(number) => number.to_string(),
-                other => other.describe().to_string(),
-            };
-            (key, &self.nodes[value])
-        }))
-    }
-
-    /// The elements of a list or tuple.
-    pub fn items<'s>(&'s self, node: &'s Node<'a>) -> Option<impl Iterator<Item = &'s Node<'a>>> {
-        match node {
-            Node::List(items) | Node::Tuple(items) => Some(items.iter().map(|&item| &self.nodes[item])),
-            _ => None,
-        }
-    }
-}
-
-impl Node<'_> {
-    pub fn describe(&self) -> &'static str {
-        match self {
-            Node::None => "None",
-            Node::Bool(_) => "a truth value",
-            Node::Int(_) => "an integer",
-            Node::Other => "a number or bytes",
-            Node::Text(_) => "a string",
-            Node::Tuple(_) => "a tuple",
-            Node::List(_) => "a list",
-            Node::Dict(_) => "a dictionary",
-            Node::Global(_) => "a function",
-            Node::Storage(_) => "a storage",
-            Node::Tensor(_) => "a single tensor",
-        }
-    }
-}
 
 /// Interprets the pickle at the cursor up to its end.
 pub(super) fn unpickle<'a>(cursor: &mut Cursor<'a>) -> Result<Object<'a>, Problem> {
@@ -601,29 +494,4 @@ fn line_number(line: &[u8]) -> Result<u64, Fault> {
     String::from_utf8_lossy(line)
         .parse()
         .or_else(|_| damage("has a memo key that is no number"))
-}
-
-/// The one gate between names in a file and what this program does.
-fn global<'a>(module: &str, name: &'a [u8]) -> Result<Global<'a>, Problem> {
-    let Ok(name) = std::str::from_utf8(name) else {
-        return Err(forbidden(module, &String::from_utf8_lossy(name)));
-    };
-    match (module, name) {
-        ("collections", "OrderedDict") => Ok(Global::OrderedDict),
-        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Ok(Global::RebuildTensor),
-        ("torch._utils", "_rebuild_parameter") => Ok(Global::RebuildParameter),
-        ("torch", class) if storage_type(class).is_some() => Ok(Global::Storage(class)),
-        _ => Err(forbidden(module, name)),
-    }
-}
-
-fn forbidden(module: &str, name: &str) -> Problem {
-    let known = if module.starts_with("torch") || module.starts_with("numpy") {
-        "load it in PyTorch and save only model.state_dict()"
-    } else {
-        "if you trust it, load it in PyTorch and save only model.state_dict()"
-    };
-    format!(
-        "names the Python global `{module}.{name}`, which this reader never runs; weights need none such: {known}"
-    )
 }
