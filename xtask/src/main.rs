@@ -1,2 +1,49 @@
-//! Project chores: `cargo xtask setup|test`.
-fn main() {}
+//! Project chores: `cargo xtask setup` and `cargo xtask test`.
+
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use xshell::Shell;
+
+const USAGE: &str = "\
+usage: cargo xtask setup [--swiftshader]   install what the test suite needs, skipping what is there
+       cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
+
+  --swiftshader   also Chromium, for its software GPU as a second adapter (always where CI is set)
+  --full          also the tests that are ignored because they take long";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let shell = Shell::new()?;
+    // Cargo runs this from wherever it was called; everything here speaks of the repository's root.
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask has no parent folder")?;
+    shell.change_dir(root);
+
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let swiftshader = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["setup"] => setup::run(&shell, swiftshader),
+        ["setup", "--swiftshader"] => setup::run(&shell, true),
+        ["test"] => test::run(&shell, swiftshader, false),
+        ["test", "--full"] => test::run(&shell, swiftshader, true),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("{USAGE}"),
+    }
+}

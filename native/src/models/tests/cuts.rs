@@ -149,9 +149,15 @@ fn a_line_that_gives_no_answer_is_an_error_that_names_the_way_out() {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || listener.incoming().for_each(drop));
     let cache = Cache::new();
-    let mute = Options { base: format!("http://{address}"), ..options(&faultless()) };
+    let mute = Options {
+        base: format!("http://{address}"),
+        ..options(&faultless())
+    };
     let error = pull(&cache.models(mute), "tiny").unwrap_err().to_string();
-    assert!(error.contains("no answer") && error.contains(BASE_VARIABLE), "{error}");
+    assert!(
+        error.contains("no answer") && error.contains(BASE_VARIABLE),
+        "{error}"
+    );
 }
 
 #[test]

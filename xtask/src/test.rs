@@ -1,0 +1,85 @@
+//! The whole test suite, step by step; each step prints what its own runner prints.
+
+use anyhow::{Context, Result, bail};
+use xshell::{Cmd, Shell, cmd};
+
+use crate::setup;
+
+/// Test targets of the library that open a GPU. Elsewhere they run with `I3D_GPU=off`.
+const GPU_TESTS: &[&str] = &["kernels", "harness", "endpoints", "gpu"];
+
+/// Where Debian's Chromium keeps its software GPU's Vulkan manifest.
+pub const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+pub fn run(shell: &Shell, swiftshader: bool, full: bool) -> Result<()> {
+    heading("setup");
+    setup::run(shell, swiftshader)?;
+
+    step("formatting", cmd!(shell, "cargo fmt --all --check"))?;
+    step(
+        "lints",
+        cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings"),
+    )?;
+    let wasm = "wasm32-unknown-unknown";
+    step(
+        "lints for the browser",
+        cmd!(shell, "cargo clippy -p i3d --target {wasm} -- -D warnings"),
+    )?;
+    for target in setup::TARGETS.iter().filter(|target| **target != wasm) {
+        // Checking needs no linker and, with the system's TLS on Windows and macOS, no C compiler for the target.
+        step(
+            &format!("types for {target}"),
+            cmd!(shell, "cargo check -p i3d -p i3d-cli --target {target}"),
+        )?;
+    }
+    let documentation = cmd!(shell, "cargo doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings");
+    step("documentation", documentation)?;
+
+    let ignored: &[&str] = if full { &["--", "--include-ignored"] } else { &[] };
+    let tests = cmd!(shell, "cargo test --release --workspace {ignored...}").env("I3D_GPU", "off");
+    step("tests without a GPU", tests)?;
+    gpu(shell, ignored)
+}
+
+/// The GPU tests, once on the system's adapter and once on SwiftShader where it is installed.
+fn gpu(shell: &Shell, ignored: &[&str]) -> Result<()> {
+    let policy = std::env::var("I3D_GPU").unwrap_or_else(|_| "require".to_owned());
+    match policy.as_str() {
+        "require" | "auto" => {}
+        "off" => {
+            println!("\nSKIPPED: the GPU tests, because I3D_GPU=off");
+            return Ok(());
+        }
+        other => bail!("I3D_GPU={other}: give require, auto or off"),
+    }
+    // Vulkan drivers complain about a missing runtime folder where nobody is logged in.
+    let runtime = shell.create_temp_dir()?;
+    let targets = &GPU_TESTS
+        .iter()
+        .flat_map(|name| ["--test", name])
+        .collect::<Vec<_>>();
+    let tests = || {
+        cmd!(shell, "cargo test --release -p i3d {targets...} {ignored...}")
+            .env("I3D_GPU", &policy)
+            .env("XDG_RUNTIME_DIR", runtime.path())
+    };
+    step("tests with a GPU", tests())?;
+    if shell.path_exists(SWIFTSHADER) {
+        let swiftshader = tests()
+            .env("VK_DRIVER_FILES", SWIFTSHADER)
+            .env("I3D_DEVICE", "swiftshader");
+        step("tests with SwiftShader", swiftshader)?;
+    } else {
+        println!("\nSKIPPED: the GPU tests on SwiftShader, because {SWIFTSHADER} is not there");
+    }
+    Ok(())
+}
+
+fn step(name: &str, command: Cmd) -> Result<()> {
+    heading(name);
+    command.run().with_context(|| format!("step failed: {name}"))
+}
+
+fn heading(name: &str) {
+    println!("\n=== {name} ===");
+}
