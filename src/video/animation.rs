@@ -21,6 +21,10 @@ const FORMATS: [(ImageFormat, &str); 5] = [
 
 fn format_of(start: &[u8]) -> Option<(ImageFormat, &'static str)> {
     let format = image::guess_format(start).ok()?;
+    // Texts may begin with "BM" too; only in a picture four zeros follow the file size.
+    if format == ImageFormat::Bmp && start.get(6..10) != Some(&[0; 4]) {
+        return None;
+    }
     FORMATS.into_iter().find(|known| known.0 == format)
 }
 

@@ -134,15 +134,14 @@ impl Ffmpeg {
                 ffmpeg.frames = Some(reader);
                 Ok(ffmpeg)
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(ffmpeg.end(None).map_or_else(
-                || {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(ffmpeg.end(None).unwrap_or_else(|| {
                     Error::video(
                         &ffmpeg.place,
                         "no frame could be decoded, and ffmpeg does not say why",
                     )
-                },
-                |error| error,
-            )),
+                }))
+            }
             Err(error) => Err(Error::video(&ffmpeg.place, error)),
         }
     }
@@ -318,7 +317,8 @@ fn arguments(probe: &Probe, path: &Path) -> Vec<OsString> {
         filter.into(),
     ]);
     // NUT takes frames at any time, so ffmpeg neither repeats nor drops frames to keep a rate; the time base of the
-    // file keeps the times exact. Both hold from ffmpeg 4 on, unlike -vsync and -fps_mode.
+    // file (-1, called `demux` in newer versions, which still take the number) keeps the times exact. Both hold for
+    // ffmpeg 4 to 8, unlike -vsync, which goes, and -fps_mode, which came with 5.1.
     let rest = [
         "-enc_time_base",
         "-1",

@@ -39,6 +39,10 @@ fn files_that_are_no_video() {
         &file("text.txt", "Just some words.\n".repeat(50).as_bytes()),
         &["text file"],
     );
+    says(
+        &file("bm.txt", "BM is no picture.\n".repeat(50).as_bytes()),
+        &["text file"],
+    );
     says(&file("noise.avi", &[7; 5000]), &["no video"]);
     says(&file("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"), &["damaged"]);
     std::fs::create_dir(dir.path().join("bare")).expect("it is made");

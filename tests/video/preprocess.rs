@@ -72,9 +72,8 @@ fn reference(preprocess: RgbPreprocess, frame: &Frame) -> Vec<f64> {
         for x in left..left + preprocess.crop {
             let at_x = (x as f64 + 0.5) * w as f64 / rw as f64 - 0.5;
             let at_y = (y as f64 + 0.5) * h as f64 / rh as f64 - 0.5;
-            for c in 0..3 {
-                values.push(bilinear(w, h, at_x, at_y, |i, j| picture[j * w + i][c]) / 127.5 - 1.0);
-            }
+            let channel = |c: usize| bilinear(w, h, at_x, at_y, |i, j| picture[j * w + i][c]) / 127.5 - 1.0;
+            values.extend((0..3).map(channel));
         }
     }
     values
