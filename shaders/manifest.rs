@@ -6,6 +6,9 @@
 use crate::backend::params::{ConvParams, MeanParams, PoolParams};
 use crate::backend::{gpu, reference};
 
+/// Values of a shader's `override` constants.
+pub type Variant = &'static [(&'static str, f64)];
+
 /// A WGSL kernel and everything that belongs to it.
 #[derive(Debug)]
 pub struct Kernel {
@@ -22,7 +25,7 @@ pub struct Kernel {
     /// The last binding: what is written, with its shape.
     pub writes: (&'static str, &'static str),
     /// Values of `override` constants, one set per pipeline.
-    pub variants: &'static [&'static [(&'static str, f64)]],
+    pub variants: &'static [Variant],
     /// The function that dispatches it.
     pub caller: &'static str,
     /// The plain function that says what it must compute.
@@ -40,11 +43,14 @@ pub struct Layout {
     pub fields: &'static [(&'static str, usize)],
 }
 
+/// Signature of a convolution's twin: parameters, input, weight, bias, output.
+pub type ConvTwin = fn(&ConvParams, &[f32], &[f32], &[f32], &mut [f32]);
+
 /// A twin, by its signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Twin {
     /// Parameters, input, weight, bias, output.
-    Conv(fn(&ConvParams, &[f32], &[f32], &[f32], &mut [f32])),
+    Conv(ConvTwin),
     /// Parameters, input, output.
     Pool(fn(&PoolParams, &[f32], &mut [f32])),
     /// Parameters, input, output.

@@ -44,7 +44,8 @@ impl Classifier {
         let network = checkpoint.network()?;
         let (weights, report) = checkpoint.load(&network)?;
         log::info!("{}: {report}", checkpoint.place);
-        let source = ModelSource { source: checkpoint.place.clone(), sha256: Some(checkpoint.sha256.clone()) };
+        let source =
+            ModelSource { source: checkpoint.place.clone(), sha256: Some(checkpoint.sha256.clone()) };
         self.with_weights(weights, source, checkpoint.metadata.labels.clone())
     }
 
@@ -59,13 +60,17 @@ impl Classifier {
         let place = source.source.clone();
         let stream = network.stream().ok_or_else(|| {
             let found = network.in_channels;
-            Error::checkpoint(&place, format!("the network has {found} input channels; expected 3 (rgb) or 2 (flow)"))
+            Error::checkpoint(
+                &place,
+                format!("the network has {found} input channels; expected 3 (rgb) or 2 (flow)"),
+            )
         })?;
         if let Some(other) = self.networks.first() {
             let (had, classes) = (other.model.network().classes, network.classes);
             if had != classes {
                 let first = &other.source.source;
-                let problem = format!("has {classes} classes where {first} has {had}; give two streams of one model");
+                let problem =
+                    format!("has {classes} classes where {first} has {had}; give two streams of one model");
                 return Err(Error::checkpoint(place, problem));
             }
         }
@@ -129,7 +134,9 @@ impl Classifier {
         let Some(network) = self.networks.iter_mut().find(|n| Some(n.stream) == clip.stream()) else {
             let loaded: Vec<&str> = self.networks.iter().map(|n| n.stream.name()).collect();
             let (channels, loaded) = (clip.channels, loaded.join(" and "));
-            let problem = format!("a clip of {channels} channels has no network here; loaded: {loaded} (rgb takes 3, flow 2)");
+            let problem = format!(
+                "a clip of {channels} channels has no network here; loaded: {loaded} (rgb takes 3, flow 2)"
+            );
             return Err(Error::clip("clip", problem));
         };
         let size = network.model.network().input_size;

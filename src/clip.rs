@@ -29,13 +29,7 @@ pub struct Clip {
 impl Clip {
     /// A clip without frames.
     pub fn empty(height: usize, width: usize, channels: usize) -> Clip {
-        Clip {
-            frames: 0,
-            height,
-            width,
-            channels,
-            data: Vec::new(),
-        }
+        Clip { frames: 0, height, width, channels, data: Vec::new() }
     }
 
     /// The stream that takes clips of so many channels, if one does.
@@ -54,12 +48,7 @@ impl Clip {
     /// `frame` `[H, W, C]`.
     pub fn push_frame(&mut self, frame: &[f32]) -> Result<()> {
         if frame.len() != self.frame_len() {
-            let Clip {
-                height,
-                width,
-                channels,
-                ..
-            } = self;
+            let Clip { height, width, channels, .. } = self;
             let found = frame.len();
             let problem =
                 format!("a frame of {found} values does not fit into a clip of {height}x{width}x{channels}");
@@ -120,11 +109,7 @@ impl Clip {
             .map_err(|problem| fail(problem + "; save the array with numpy.save"))?;
         let dims = dimensions(&header).map_err(fail)?;
         let float = header.float(payload).map_err(fail)?;
-        let data = if header.fortran_order {
-            from_fortran(dims, &float)
-        } else {
-            float
-        };
+        let data = if header.fortran_order { from_fortran(dims, &float) } else { float };
         let [frames, height, width, channels] = dims;
         if let Some(index) = data.iter().position(|value| !value.is_finite()) {
             let (pixel, c) = (index / channels, index % channels);
@@ -134,13 +119,7 @@ impl Clip {
                 "the value at [t={t}, y={y}, x={x}, c={c}] is {value}; a clip must be finite, so repair what computed it"
             )));
         }
-        Ok(Clip {
-            frames,
-            height,
-            width,
-            channels,
-            data,
-        })
+        Ok(Clip { frames, height, width, channels, data })
     }
 
     /// Reads an array of a `.npz` file, compressed or not. Which one: the only array; else the one named like
@@ -154,15 +133,9 @@ impl Clip {
             )
         };
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
-        let names = archive
-            .file_names()
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(damaged)?;
-        let mut keys: Vec<String> = names
-            .iter()
-            .filter_map(|name| name.strip_suffix(".npy"))
-            .map(str::to_owned)
-            .collect();
+        let names = archive.file_names().collect::<Result<Vec<_>, _>>().map_err(damaged)?;
+        let mut keys: Vec<String> =
+            names.iter().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect();
         keys.sort();
         let key = choose(&keys, stream).map_err(|problem| Error::clip(place, problem))?;
         let entry = archive.by_name(&format!("{key}.npy")).map_err(damaged)?;
@@ -197,9 +170,8 @@ fn choose(keys: &[String], stream: Option<Stream>) -> Result<&str, String> {
     if let Some(key) = fitting.or_else(|| named("arr_0")) {
         return Ok(key);
     }
-    let wanted = stream.map_or("`rgb`, `flow` or `arr_0`".to_owned(), |stream| {
-        format!("`{stream}` or `arr_0`")
-    });
+    let wanted =
+        stream.map_or("`rgb`, `flow` or `arr_0`".to_owned(), |stream| format!("`{stream}` or `arr_0`"));
     Err(match keys {
         [] => "the archive holds no arrays; save one with numpy.savez".to_owned(),
         keys => format!(
@@ -227,9 +199,7 @@ fn dimensions(header: &npy::Header) -> Result<[usize; 4], String> {
         }
     };
     if dims.contains(&0) {
-        return Err(format!(
-            "the array has shape {found} and no values; a clip needs at least one frame"
-        ));
+        return Err(format!("the array has shape {found} and no values; a clip needs at least one frame"));
     }
     if Stream::from_channels(channels).is_none() {
         let hint = match dims {

@@ -34,18 +34,12 @@ pub fn for_classes(classes: usize) -> Option<Vec<String>> {
 pub fn parse(place: &str, text: &str) -> Result<Vec<String>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end();
     if text.is_empty() {
-        return Err(Error::labels(
-            place,
-            "the list is empty; give a list with one line per class",
-        ));
+        return Err(Error::labels(place, "the list is empty; give a list with one line per class"));
     }
     let label = |(number, line): (usize, &str)| match line.trim() {
         "" => Err(Error::labels(
             place,
-            format!(
-                "line {} is empty; give every class a name, one per line",
-                number + 1
-            ),
+            format!("line {} is empty; give every class a name, one per line", number + 1),
         )),
         name => Ok(name.to_owned()),
     };
@@ -61,10 +55,7 @@ pub fn check(place: &str, labels: &[String], classes: usize) -> Result<()> {
         "{} labels for a network with {classes} classes; give a list with one line per class",
         labels.len()
     );
-    Err(Error::Labels {
-        place: place.to_owned(),
-        problem,
-    })
+    Err(Error::Labels { place: place.to_owned(), problem })
 }
 
 #[cfg(test)]
@@ -79,10 +70,7 @@ mod tests {
     fn kinetics_400_has_deepminds_order() {
         let labels = kinetics_400();
         assert_eq!(labels.len(), 400);
-        assert!(
-            labels.is_sorted(),
-            "bytewise sorted and therefore without duplicates to check apart"
-        );
+        assert!(labels.is_sorted(), "bytewise sorted and therefore without duplicates to check apart");
         assert_eq!((labels[0].as_str(), labels[399].as_str()), ("abseiling", "zumba"));
         assert_eq!(index(&labels, "playing cricket"), Some(227));
         assert_eq!(index(&labels, "hurling (sport)"), Some(161));
@@ -104,9 +92,7 @@ mod tests {
             let unique: std::collections::HashSet<_> = labels.iter().collect();
             assert_eq!(unique.len(), labels.len());
             assert!(
-                labels
-                    .iter()
-                    .all(|label| label.trim() == label && !label.is_empty() && label.is_ascii())
+                labels.iter().all(|label| label.trim() == label && !label.is_empty() && label.is_ascii())
             );
         }
     }
@@ -120,13 +106,9 @@ mod tests {
 
     #[test]
     fn a_list_survives_windows_line_ends_a_byte_order_mark_and_blank_lines_at_the_end() -> Result<()> {
-        for text in [
-            "run\nwalk",
-            "run\nwalk\n",
-            "run\r\nwalk\r\n",
-            "\u{feff}run\nwalk\n\n",
-            "run \r\nwalk\r\n\r\n",
-        ] {
+        for text in
+            ["run\nwalk", "run\nwalk\n", "run\r\nwalk\r\n", "\u{feff}run\nwalk\n\n", "run \r\nwalk\r\n\r\n"]
+        {
             assert_eq!(parse("labels.txt", text)?, ["run", "walk"], "{text:?}");
         }
         assert_eq!(parse("labels.txt", KINETICS_600)?, kinetics_600());
@@ -143,18 +125,8 @@ mod tests {
             );
             assert_eq!(error.code(), "labels");
         }
-        assert!(
-            parse("labels.txt", "\nrun")
-                .unwrap_err()
-                .to_string()
-                .contains("line 1 is empty")
-        );
-        assert!(
-            parse("labels.txt", "\u{feff}\r\n")
-                .unwrap_err()
-                .to_string()
-                .contains("the list is empty")
-        );
+        assert!(parse("labels.txt", "\nrun").unwrap_err().to_string().contains("line 1 is empty"));
+        assert!(parse("labels.txt", "\u{feff}\r\n").unwrap_err().to_string().contains("the list is empty"));
     }
 
     #[test]

@@ -10,7 +10,9 @@ pub use arena::ALIGNMENT;
 pub use limits::DeviceLimits;
 
 use crate::error::{Error, Result};
-use crate::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Operation, Shape, Source, same_padding};
+use crate::network::{
+    FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Operation, Shape, Source, same_padding,
+};
 
 /// Index of a [`Buffer`] in [`Plan::buffers`].
 pub type BufferId = usize;
@@ -166,7 +168,8 @@ impl Plan {
 
     /// The names whose values a run can hand out: every endpoint, the features and the logits per time step.
     pub fn observable(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.buffers.iter().map(|b| b.name.as_str()).filter(|n| is_observable(n)).collect();
+        let mut names: Vec<&str> =
+            self.buffers.iter().map(|b| b.name.as_str()).filter(|n| is_observable(n)).collect();
         names.dedup();
         names
     }
@@ -176,9 +179,13 @@ impl Plan {
     /// # Errors
     /// A name that is none, with the list of those that are.
     pub fn find(&self, name: &str) -> Result<(BufferId, usize)> {
-        let id = self.buffers.iter().position(|b| b.name == name && is_observable(name)).ok_or_else(|| {
-            Error::Usage(format!("there is no endpoint {name:?}; the endpoints are {}", self.observable().join(", ")))
-        })?;
+        let id =
+            self.buffers.iter().position(|b| b.name == name && is_observable(name)).ok_or_else(|| {
+                Error::Usage(format!(
+                    "there is no endpoint {name:?}; the endpoints are {}",
+                    self.observable().join(", ")
+                ))
+            })?;
         let complete = self.steps.iter().rposition(|s| s.output == id).unwrap_or(0);
         Ok((id, complete))
     }
@@ -294,7 +301,9 @@ impl Builder {
                 trunk = current.take().unwrap_or(last);
             }
         }
-        debug_assert!([FEATURES, LOGITS_PER_STEP, LOGITS].iter().all(|n| self.buffers.iter().any(|b| b.name == *n)));
+        debug_assert!(
+            [FEATURES, LOGITS_PER_STEP, LOGITS].iter().all(|n| self.buffers.iter().any(|b| b.name == *n))
+        );
         Ok(())
     }
 

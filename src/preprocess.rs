@@ -71,10 +71,7 @@ pub struct Preprocess {
 impl RgbPreprocess {
     /// The preprocessing for a network with inputs of `input_size` pixels, in the proportion 256 to 224 of the paper.
     pub const fn for_input(input_size: usize) -> Self {
-        RgbPreprocess {
-            short_side: (256 * input_size + 112) / 224,
-            crop: input_size,
-        }
+        RgbPreprocess { short_side: (256 * input_size + 112) / 224, crop: input_size }
     }
 
     /// Fails with a sentence where the crop does not fit.
@@ -94,38 +91,21 @@ impl RgbPreprocess {
         let short = width.min(height).max(1);
         let long = |side: usize| (2 * side * self.short_side + short) / (2 * short);
         match width <= height {
-            true => Size {
-                width: self.short_side,
-                height: long(height),
-            },
-            false => Size {
-                width: long(width),
-                height: self.short_side,
-            },
+            true => Size { width: self.short_side, height: long(height) },
+            false => Size { width: long(width), height: self.short_side },
         }
     }
 
     /// The centre crop of the resized picture; odd margins are rounded down at the left and top.
     pub fn crop_region(&self, frame: &Frame) -> Region {
         let Size { width, height } = self.resized_size(frame);
-        let size = Size {
-            width: self.crop,
-            height: self.crop,
-        };
-        Region {
-            left: width.saturating_sub(self.crop) / 2,
-            top: height.saturating_sub(self.crop) / 2,
-            size,
-        }
+        let size = Size { width: self.crop, height: self.crop };
+        Region { left: width.saturating_sub(self.crop) / 2, top: height.saturating_sub(self.crop) / 2, size }
     }
 
     /// The whole resized picture.
     pub fn full_region(&self, frame: &Frame) -> Region {
-        Region {
-            left: 0,
-            top: 0,
-            size: self.resized_size(frame),
-        }
+        Region { left: 0, top: 0, size: self.resized_size(frame) }
     }
 
     /// Network input from a frame.
@@ -197,11 +177,7 @@ fn taps(source: usize, resized: usize, start: usize, count: usize) -> Vec<Tap> {
     let tap = |output: usize| {
         let center = ((output as f64 + 0.5) * scale - 0.5).clamp(0.0, last as f64);
         let first = center as usize;
-        Tap {
-            first,
-            second: (first + 1).min(last),
-            share: (center - first as f64) as f32,
-        }
+        Tap { first, second: (first + 1).min(last), share: (center - first as f64) as f32 }
     };
     (start..start + count).map(tap).collect()
 }
@@ -225,17 +201,11 @@ fn resample(frame: &Frame, rows: &[Tap], columns: &[Tap]) -> Vec<f32> {
     needed.sort_unstable();
     needed.dedup();
     let slot = |column: usize| needed.partition_point(|&other| other < column) * 3;
-    let columns: Vec<(usize, usize, f32)> = columns
-        .iter()
-        .map(|tap| (slot(tap.first), slot(tap.second), tap.share))
-        .collect();
+    let columns: Vec<(usize, usize, f32)> =
+        columns.iter().map(|tap| (slot(tap.first), slot(tap.second), tap.share)).collect();
 
     let on_side = frame.rotation.swaps_axes();
-    let (row_stride, column_stride) = if on_side {
-        (3, 3 * rows.len())
-    } else {
-        (3 * columns.len(), 3)
-    };
+    let (row_stride, column_stride) = if on_side { (3, 3 * rows.len()) } else { (3 * columns.len(), 3) };
     let mut output = vec![0.0; rows.len() * columns.len() * 3];
     let mut converter = Converter::new(frame, needed);
     let mut lines = [Line::default(), Line::default()];
@@ -302,11 +272,8 @@ impl Coefficients {
     fn new(color: Color) -> Self {
         let (kr, kb) = color.matrix.luma_weights();
         let kg = 1.0 - kr - kb;
-        let (luma, black, chroma) = if color.full_range {
-            (1.0, 0.0, 1.0)
-        } else {
-            (255.0 / 219.0, 16.0, 255.0 / 224.0)
-        };
+        let (luma, black, chroma) =
+            if color.full_range { (1.0, 0.0, 1.0) } else { (255.0 / 219.0, 16.0, 255.0 / 224.0) };
         Coefficients {
             luma: luma as f32,
             offset: (-black * luma) as f32,
@@ -320,16 +287,8 @@ impl Coefficients {
 
 impl<'a> Converter<'a> {
     fn new(frame: &'a Frame, columns: Vec<usize>) -> Self {
-        let chroma = [
-            vec![0.0; frame.width.div_ceil(2)],
-            vec![0.0; frame.width.div_ceil(2)],
-        ];
-        Converter {
-            frame,
-            columns,
-            chroma,
-            coefficients: Coefficients::new(frame.color),
-        }
+        let chroma = [vec![0.0; frame.width.div_ceil(2)], vec![0.0; frame.width.div_ceil(2)]];
+        Converter { frame, columns, chroma, coefficients: Coefficients::new(frame.color) }
     }
 
     /// Writes the RGB of `row` at the needed columns, `[columns, 3]`.
@@ -348,12 +307,7 @@ impl<'a> Converter<'a> {
             }
             Pixels::I420 { y, u, v } => {
                 self.mix_chroma(row, u, v);
-                let Converter {
-                    columns,
-                    chroma: [u, v],
-                    coefficients: k,
-                    ..
-                } = self;
+                let Converter { columns, chroma: [u, v], coefficients: k, .. } = self;
                 let line = &y[row * width..][..width];
                 let last = u.len() - 1;
                 rgb.extend(columns.iter().flat_map(|&x| {
@@ -379,11 +333,7 @@ impl<'a> Converter<'a> {
         let width = self.frame.width.div_ceil(2);
         let last = self.frame.height.div_ceil(2) - 1;
         let near = row / 2;
-        let far = if row.is_multiple_of(2) {
-            near.saturating_sub(1)
-        } else {
-            (near + 1).min(last)
-        };
+        let far = if row.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(last) };
         let span = from / 2..(to.div_ceil(2) + 1).min(width);
         for (mixed, plane) in self.chroma.iter_mut().zip([u, v]) {
             let near = &plane[near * width..][..width][span.clone()];

@@ -1,5 +1,5 @@
 //! Small whole networks: the CPU backend and the GPU against the twins, endpoint by endpoint.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 
@@ -13,7 +13,8 @@ use i3d::weights::Weights;
 
 /// Networks and clips whose sizes divide nothing.
 fn cases() -> Vec<(I3d, usize, usize)> {
-    let small = |stream, classes, width, input_size| I3d { classes, width, input_size, ..I3d::paper(stream, 1) };
+    let small =
+        |stream, classes, width, input_size| I3d { classes, width, input_size, ..I3d::paper(stream, 1) };
     vec![
         (small(Stream::Rgb, 7, 0.0625, 40), 1, 9),
         (small(Stream::Flow, 12, 0.125, 33), 1, 17),
@@ -32,7 +33,8 @@ struct Problem {
 fn problem((network, batch, frames): (I3d, usize, usize)) -> Problem {
     let plan = Plan::new(&network, batch, frames).expect("the network plans");
     let input = Random(frames as u64).vec(plan.buffers[INPUT].shape.len());
-    let want = reference::run(&plan, &Weights::random(&network, 3), &input, &plan.observable()).expect("the twins run");
+    let want = reference::run(&plan, &Weights::random(&network, 3), &input, &plan.observable())
+        .expect("the twins run");
     Problem { plan, network, input, want }
 }
 
@@ -42,7 +44,8 @@ fn assert_endpoints(problem: &Problem, got: &Output) {
         assert_eq!(got.shape, want.shape, "{name}");
         let spread = want.data.iter().fold(0f32, |m, v| m.max(v.abs()));
         assert!(spread > 1e-3, "{name} is all but zero: the comparison would say nothing");
-        compare(&got.data, &want.data, Tolerance::NETWORK).unwrap_or_else(|e| panic!("{:?} {name}: {e}", problem.network));
+        compare(&got.data, &want.data, Tolerance::NETWORK)
+            .unwrap_or_else(|e| panic!("{:?} {name}: {e}", problem.network));
     }
 }
 
@@ -91,6 +94,7 @@ fn clips_of_a_batch_do_not_see_each_other() {
     let both = &both.get("Logits").expect("observed").data;
     for (clip, logits) in input.chunks_exact(input.len() / 2).zip(both.chunks_exact(4)) {
         let alone = model.run(&one, clip, &["Logits"], &mut |_| ()).expect("runs");
-        compare(logits, &alone.get("Logits").expect("observed").data, Tolerance::NETWORK).expect("the same logits");
+        compare(logits, &alone.get("Logits").expect("observed").data, Tolerance::NETWORK)
+            .expect("the same logits");
     }
 }

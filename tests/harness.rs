@@ -1,5 +1,5 @@
 //! The comparison itself is tested: broken kernels must be noticed, broken numbers too.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Every WGSL kernel against its twin on the test device: odd sizes, outputs that begin as NaN.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Shaders without a GPU: the folder and the manifest agree, every variant is valid where the weakest WebGPU device is,
 //! translates for Vulkan, Metal and DX12, and has the parameter layout that Rust has.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeSet;
 
@@ -59,8 +59,10 @@ fn the_folder_and_the_manifest_agree() {
 #[test]
 fn translates_to_spirv() {
     each_variant(|_, module, info| {
-        let options = spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: "main".into() };
-        let words = spv::write_vec(module, info, &spv::Options::default(), Some(&options)).map_err(|e| e.to_string())?;
+        let options =
+            spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: "main".into() };
+        let words = spv::write_vec(module, info, &spv::Options::default(), Some(&options))
+            .map_err(|e| e.to_string())?;
         (words.len() > 100).then_some(()).ok_or_else(|| "no code came out".into())
     });
 }
@@ -116,7 +118,9 @@ fn bindings_are_those_of_the_manifest() {
             .collect();
         bindings.sort();
         let reads = kernel.reads.iter().map(|(name, _)| (name.to_string(), false));
-        let all = std::iter::once(("p".to_string(), false)).chain(reads).chain([(kernel.writes.0.to_string(), true)]);
+        let all = std::iter::once(("p".to_string(), false))
+            .chain(reads)
+            .chain([(kernel.writes.0.to_string(), true)]);
         let want: Vec<(u32, String, bool)> = all.enumerate().map(|(i, (n, w))| (i as u32, n, w)).collect();
         assert_eq!(bindings, want, "{}", kernel.file);
     }
@@ -124,6 +128,9 @@ fn bindings_are_those_of_the_manifest() {
 
 #[test]
 fn a_capability_that_browsers_lack_is_refused() {
-    let kernel = Kernel { source: "@compute @workgroup_size(1) fn main() { var x = 1.0lf; _ = x; }", ..manifest::CONV3D };
+    let kernel = Kernel {
+        source: "@compute @workgroup_size(1) fn main() { var x = 1.0lf; _ = x; }",
+        ..manifest::CONV3D
+    };
     assert!(parse(&kernel).is_err(), "f64 passed the baseline");
 }

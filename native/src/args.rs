@@ -13,7 +13,9 @@ use i3d::video::Rate;
 /// Runs the Inflated 3D ConvNet (I3D) on a GPU through wgpu, or on the CPU. Nothing is uploaded.
 #[derive(Debug, Parser)]
 #[command(name = "i3d", version, max_term_width = 110)]
-#[command(after_help = "Exit status: 0 done, 1 some inputs failed, 2 usage or bad input, 3 no device as requested.")]
+#[command(
+    after_help = "Exit status: 0 done, 1 some inputs failed, 2 usage or bad input, 3 no device as requested."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -30,28 +32,40 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Name the actions in videos
-    #[command(after_help = "Example:\n  i3d classify tennis.mp4 --rgb checkpoints/rgb_imagenet --json result.json\n\n\
+    #[command(
+        after_help = "Example:\n  i3d classify tennis.mp4 --rgb checkpoints/rgb_imagenet --json result.json\n\n\
         INPUT is a video file, an animated GIF, a folder of images, a glob, or a .npy/.npz clip of float32\n\
-        [T,H,W,C] that is fed to the network as it is (3 channels: rgb, 2: flow).")]
+        [T,H,W,C] that is fed to the network as it is (3 channels: rgb, 2: flow)."
+    )]
     Classify(ClassifyArgs),
     /// Write a checkpoint as safetensors
-    #[command(after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors")]
+    #[command(
+        after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors"
+    )]
     Convert(ConvertArgs),
     /// Write the values of one endpoint as .npy
-    #[command(after_help = "Example:\n  i3d dump tennis.mp4 --rgb rgb.safetensors --endpoint Mixed_5c -o mixed_5c.npy\n\n\
-        The endpoint `input` is the preprocessed clip itself.")]
+    #[command(
+        after_help = "Example:\n  i3d dump tennis.mp4 --rgb rgb.safetensors --endpoint Mixed_5c -o mixed_5c.npy\n\n\
+        The endpoint `input` is the preprocessed clip itself."
+    )]
     Dump(DumpArgs),
     /// Compare two devices endpoint by endpoint
-    #[command(after_help = "Example:\n  i3d compare tennis.mp4 --rgb rgb.safetensors --frames 16 --device gpu --against cpu")]
+    #[command(
+        after_help = "Example:\n  i3d compare tennis.mp4 --rgb rgb.safetensors --frames 16 --device gpu --against cpu"
+    )]
     Compare(CompareArgs),
     /// Print the plan: shapes, padding, memory, work
-    #[command(after_help = "Example:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu")]
+    #[command(
+        after_help = "Example:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu"
+    )]
     Plan(PlanArgs),
     /// List the devices that i3d can run on
     #[command(after_help = "Example:\n  i3d devices --json")]
     Devices(DevicesArgs),
     /// Fetch and keep the released models
-    #[command(after_help = "Example:\n  i3d models pull kinetics-400\n  i3d classify tennis.mp4 --model kinetics-400")]
+    #[command(
+        after_help = "Example:\n  i3d models pull kinetics-400\n  i3d classify tennis.mp4 --model kinetics-400"
+    )]
     Models(ModelsArgs),
 }
 

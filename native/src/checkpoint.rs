@@ -38,9 +38,13 @@ fn tensorflow_index(path: &Path) -> Result<Option<PathBuf>> {
         found.sort();
         return match &found[..] {
             [index] => Ok(Some(index.clone())),
-            [] => Err(Error::checkpoint(path.display(), "the folder holds no .index file, so no TensorFlow checkpoint")),
+            [] => Err(Error::checkpoint(
+                path.display(),
+                "the folder holds no .index file, so no TensorFlow checkpoint",
+            )),
             several => {
-                let names: Vec<_> = several.iter().map(|p| p.with_extension("").display().to_string()).collect();
+                let names: Vec<_> =
+                    several.iter().map(|p| p.with_extension("").display().to_string()).collect();
                 let problem = format!("the folder holds several checkpoints; name one: {}", names.join(", "));
                 Err(Error::checkpoint(path.display(), problem))
             }

@@ -15,7 +15,7 @@ use crate::checkpoint;
 use crate::input::{self, Loaded, Sampling};
 use crate::models::Models;
 use crate::output::Output;
-use crate::report::{Failure, FailedReport, Parts, Report, Timings};
+use crate::report::{FailedReport, Failure, Parts, Report, Timings};
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 
@@ -41,7 +41,8 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
         _ => None,
     };
     let json_to_stdout = args.json.is_some() && json.is_none();
-    let labels = args.labels.as_deref().map(|p| checkpoint::read_labels(p).map(|l| (p.display().to_string(), l)));
+    let labels =
+        args.labels.as_deref().map(|p| checkpoint::read_labels(p).map(|l| (p.display().to_string(), l)));
     let labels = labels.transpose()?;
     let wanted = args.streams.unwrap_or_else(|| default_streams(args, &jobs));
     let (mut classifier, model) = classifier(&args.weights, &args.run, wanted, talk)?;
@@ -71,7 +72,8 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
         }
     }
     let reports: Vec<serde_json::Value> = reports.into_iter().collect::<Result<_, _>>().map_err(not_json)?;
-    let document = if jobs.len() == 1 { reports.into_iter().next().unwrap_or_default() } else { reports.into() };
+    let document =
+        if jobs.len() == 1 { reports.into_iter().next().unwrap_or_default() } else { reports.into() };
     if args.json.is_some() {
         let text = serde_json::to_string_pretty(&document).map_err(not_json)? + "\n";
         match json {
@@ -99,13 +101,18 @@ fn jobs(args: &ClassifyArgs) -> Result<Vec<Job>> {
     let inputs = input::expand(&args.inputs)?;
     if clips.is_empty() {
         if inputs.is_empty() {
-            return Err(Error::Usage("nothing to classify: give a video, a GIF, a folder of images or a clip".into()));
+            return Err(Error::Usage(
+                "nothing to classify: give a video, a GIF, a folder of images or a clip".into(),
+            ));
         }
-        let job = |path: PathBuf| Job { name: path.display().to_string(), input: Some(path), clips: Vec::new() };
+        let job =
+            |path: PathBuf| Job { name: path.display().to_string(), input: Some(path), clips: Vec::new() };
         return Ok(inputs.into_iter().map(job).collect());
     }
     if inputs.len() > 1 || (args.rgb_clip.is_some() && !inputs.is_empty()) {
-        return Err(Error::Usage("--rgb-clip stands alone or beside --flow-clip, --flow-clip beside one INPUT".into()));
+        return Err(Error::Usage(
+            "--rgb-clip stands alone or beside --flow-clip, --flow-clip beside one INPUT".into(),
+        ));
     }
     let names: Vec<String> = inputs.iter().chain(&clips).map(|p| p.display().to_string()).collect();
     Ok(vec![Job { name: names.join(" + "), input: inputs.into_iter().next(), clips }])
@@ -128,7 +135,12 @@ fn default_streams(args: &ClassifyArgs, jobs: &[Job]) -> Streams {
 }
 
 /// Opens the device and loads the networks; also gives the model's name for the report.
-pub fn classifier(weights: &WeightArgs, run: &RunArgs, wanted: Streams, talk: Talk) -> Result<(Classifier, String)> {
+pub fn classifier(
+    weights: &WeightArgs,
+    run: &RunArgs,
+    wanted: Streams,
+    talk: Talk,
+) -> Result<(Classifier, String)> {
     let device = pollster::block_on(Device::open(&run.device, run.threads))?;
     let mut classifier = Classifier::new(device);
     let stream_of = |path: &Option<PathBuf>, stream: Stream| path.clone().filter(|_| wanted.contains(stream));
@@ -143,7 +155,8 @@ pub fn classifier(weights: &WeightArgs, run: &RunArgs, wanted: Streams, talk: Ta
             );
             for stream in [Stream::Rgb, Stream::Flow].into_iter().filter(|&s| wanted.contains(s)) {
                 let random = Weights::random(&I3d::paper(stream, 400), RANDOM_SEED);
-                let source = ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
+                let source =
+                    ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
                 classifier = classifier.with_weights(random, source, None)?;
             }
             return Ok((classifier, name));
@@ -184,7 +197,9 @@ pub fn sampling(args: &ClipArgs, classifier: &Classifier, talk: Talk) -> Result<
     let network = network.copied().unwrap_or(I3d::paper(Stream::Rgb, 400));
     let most = classifier.device().most_frames(&network, input::DEFAULT_FRAMES)?;
     if args.frames.is_none() && most < input::DEFAULT_FRAMES {
-        talk.note(format!("this device holds {most} frames at once; longer videos are cut to their first {most}"));
+        talk.note(format!(
+            "this device holds {most} frames at once; longer videos are cut to their first {most}"
+        ));
     }
     Ok(Sampling { rate: args.fps, frames: args.frames, most, input_size: network.input_size })
 }
@@ -213,7 +228,8 @@ fn classify(
     talk: Talk,
 ) -> Result<(Report, Option<Error>)> {
     let start = Instant::now();
-    let mut loaded = job.input.iter().map(|path| load(path, &args.clip, classifier, talk)).collect::<Result<Vec<_>>>()?;
+    let mut loaded =
+        job.input.iter().map(|path| load(path, &args.clip, classifier, talk)).collect::<Result<Vec<_>>>()?;
     for path in &job.clips {
         loaded.push(input::load_array(path, args.clip.frames)?);
     }
@@ -231,7 +247,8 @@ fn classify(
         bar.set_length(p.total_macs);
         bar.set_position(p.done_macs);
     };
-    let result = pollster::block_on(classifier.classify(&clips, &mut progress)).map_err(|e| named(&job.name, e));
+    let result =
+        pollster::block_on(classifier.classify(&clips, &mut progress)).map_err(|e| named(&job.name, e));
     bar.finish_and_clear();
     let result = result?;
     let network_ms = |stream| result.stream(stream).map_or(0.0, |s| s.seconds * 1e3);

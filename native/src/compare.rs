@@ -23,9 +23,16 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
         let loaded = classify::load(&args.input, &args.clip, &classifier, talk)?;
         let stream = loaded.clip.stream().unwrap_or(Stream::Rgb);
         let network = classifier.network(stream).copied();
-        let network = network.ok_or_else(|| Error::Usage(format!("the clip is for the {stream} stream; give --{stream} PATH")))?;
-        let names = until(&Plan::new(&network, 1, loaded.clip.frames)?, args.until.as_deref().unwrap_or(LOGITS))?;
-        (observe(&mut classifier, &loaded.clip, &names, &args.input.display().to_string(), talk)?, loaded.clip, names)
+        let network = network.ok_or_else(|| {
+            Error::Usage(format!("the clip is for the {stream} stream; give --{stream} PATH"))
+        })?;
+        let names =
+            until(&Plan::new(&network, 1, loaded.clip.frames)?, args.until.as_deref().unwrap_or(LOGITS))?;
+        (
+            observe(&mut classifier, &loaded.clip, &names, &args.input.display().to_string(), talk)?,
+            loaded.clip,
+            names,
+        )
     };
     // The first device is closed by now, so that only one set of buffers exists at a time.
     let other = RunArgs { device: args.against.clone(), threads: args.run.threads };
@@ -35,7 +42,14 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
         talk.note("warning: both runs used the same device; choose others with --device and --against");
     }
     anstream::println!("{}\nagainst {}\n", first.0, second.0);
-    anstream::println!("{:<24} {:>18} {:>10} {:>10} {:>12}  verdict", "endpoint", "shape", "max abs", "max / std", "outliers");
+    anstream::println!(
+        "{:<24} {:>18} {:>10} {:>10} {:>12}  verdict",
+        "endpoint",
+        "shape",
+        "max abs",
+        "max / std",
+        "outliers"
+    );
     let mut all_good = true;
     for name in &names {
         let (Some(a), Some(b)) = (first.1.get(name), second.1.get(name)) else { continue };
@@ -112,8 +126,7 @@ impl Difference {
         for (i, (&got, &want)) in a.data.iter().zip(&b.data).enumerate() {
             let d = f64::from((got - want).abs());
             difference.max_abs = difference.max_abs.max(d);
-            // Written so that NaN is bad.
-            if !(d <= TOLERANCE * std) {
+            if d.is_nan() || d > TOLERANCE * std {
                 difference.outliers += 1;
                 difference.first_bad.get_or_insert((i, got, want));
             }

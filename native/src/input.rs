@@ -80,7 +80,10 @@ pub fn load_array(path: &Path, frames: Option<usize>) -> Result<Loaded> {
         None => clip,
     };
     if clip.frames < MIN_FRAMES {
-        let problem = format!("the clip has {} frames, the network needs at least {MIN_FRAMES}; loop it with --frames {MIN_FRAMES}", clip.frames);
+        let problem = format!(
+            "the clip has {} frames, the network needs at least {MIN_FRAMES}; loop it with --frames {MIN_FRAMES}",
+            clip.frames
+        );
         return Err(Error::clip(place, problem));
     }
     Ok(Loaded { clip, video: None, preprocess: None, broken: None })

@@ -24,7 +24,8 @@ impl Output {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let file = tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(folder).map_err(fail)?;
+        let file =
+            tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(folder).map_err(fail)?;
         Ok(Output { path: path.to_path_buf(), file })
     }
 

@@ -169,7 +169,7 @@ impl Report {
 
     /// The result as a table to read.
     pub fn text(&self) -> String {
-        let mut text = format!("{}", self.input);
+        let mut text = self.input.clone();
         if let Some(video) = &self.video {
             let frames = video.clip_frames;
             let _ = write!(text, "  ({frames} frames, {:.1} s)", self.timings.total_ms / 1e3);

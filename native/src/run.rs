@@ -9,7 +9,9 @@ use i3d::plan::Plan;
 use i3d::weights::Checkpoint;
 use i3d::{Error, Result, labels};
 
-use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs, Streams};
+use crate::args::{
+    Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs, Streams,
+};
 use crate::models::{Event, Health, Models, SourceData, SourceFiles};
 use crate::output::Output;
 use crate::talk::{Talk, Unit};
@@ -59,7 +61,12 @@ fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
     let (_, report) = checkpoint.load(&network)?;
     let (from, to) = (args.checkpoint.display(), args.output.display());
     talk.note(format!("{from} ({}): {report}", checkpoint.format));
-    talk.note(format!("{to}: {:.1} MB, {} classes, width {}", bytes.len() as f64 / 1e6, network.classes, network.width));
+    talk.note(format!(
+        "{to}: {:.1} MB, {} classes, width {}",
+        bytes.len() as f64 / 1e6,
+        network.classes,
+        network.width
+    ));
     Ok(Outcome::Done)
 }
 
@@ -87,7 +94,8 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
             bar.set_length(p.total_macs);
             bar.set_position(p.done_macs);
         };
-        let outcome = pollster::block_on(classifier.endpoints(&loaded.clip, &[&args.endpoint], &mut progress));
+        let outcome =
+            pollster::block_on(classifier.endpoints(&loaded.clip, &[&args.endpoint], &mut progress));
         bar.finish_and_clear();
         let values = outcome.map_err(|e| classify::named(&name, e))?;
         let missing = || Error::Usage(format!("there is no endpoint {:?}", args.endpoint));
@@ -156,7 +164,8 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
                 })
             })
             .collect();
-        let document = serde_json::json!({ "auto": chosen, "adapters": rows, "cpu": Device::Cpu { threads: 0 }.info() });
+        let document =
+            serde_json::json!({ "auto": chosen, "adapters": rows, "cpu": Device::Cpu { threads: 0 }.info() });
         anstream::println!("{document:#}");
         return Ok(Outcome::Done);
     }
@@ -187,7 +196,9 @@ fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
                 }
                 Event::Present(stream) => bar.suspend(|| talk.note(format!("{stream}: already here"))),
                 Event::Converting(stream) => bar.set_message(format!("{stream}: converting")),
-                Event::Stored(stream, path) => bar.suspend(|| talk.note(format!("{stream}: {}", path.display()))),
+                Event::Stored(stream, path) => {
+                    bar.suspend(|| talk.note(format!("{stream}: {}", path.display())))
+                }
             });
             bar.finish_and_clear();
             for installed in outcome? {

@@ -41,7 +41,9 @@ impl Talk {
             format!("{{spinner}} {{msg:<28}} [{{bar:24}}] {count}, {{eta}} left")
         };
         // The template is a constant of this file; a wrong one shows the default bar.
-        bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar.set_message(what.to_string());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar

@@ -90,7 +90,9 @@ impl Device {
         };
         match (chosen, request) {
             (Some(adapter), _) => Ok(Device::Gpu(Arc::new(Gpu::open(adapter).await?))),
-            (None, DeviceRequest::Named(text)) => Err(nothing(&format!("no adapter is called {text:?}"), &found)),
+            (None, DeviceRequest::Named(text)) => {
+                Err(nothing(&format!("no adapter is called {text:?}"), &found))
+            }
             (None, DeviceRequest::Gpu) => Err(nothing("there is no hardware GPU here", &found)),
             (None, _) => Ok(cpu),
         }
@@ -178,7 +180,10 @@ impl Model {
         let wanted = plan.buffers[crate::plan::INPUT].shape;
         if input.len() != wanted.len() {
             let found = input.len();
-            return Err(Error::clip("clip", format!("{found} values were given where {wanted} needs {}", wanted.len())));
+            return Err(Error::clip(
+                "clip",
+                format!("{found} values were given where {wanted} needs {}", wanted.len()),
+            ));
         }
         match self {
             Model::Cpu(model) => model.run(plan, input, observe, progress),

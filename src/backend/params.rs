@@ -70,7 +70,11 @@ impl ConvParams {
     /// The parameters of a convolution step, starting at work group 0.
     pub fn new(plan: &Plan, step: &Step, window: Window, relu: bool) -> ConvParams {
         let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
-        let rows = if is_stem(window.size, window.stride, input.shape.c) { input.shape.c } else { input.stored_channels() };
+        let rows = if is_stem(window.size, window.stride, input.shape.c) {
+            input.shape.c
+        } else {
+            input.stored_channels()
+        };
         ConvParams {
             input: nthw(input),
             output: nthw(output),
@@ -110,7 +114,9 @@ impl MeanParams {
     /// The parameters of a mean over time.
     pub fn new(plan: &Plan, step: &Step) -> MeanParams {
         let input = &plan.buffers[step.input];
-        MeanParams { shape: [input.shape.n as u32, input.shape.t as u32, (input.stored_channels() / 4) as u32, 0] }
+        MeanParams {
+            shape: [input.shape.n as u32, input.shape.t as u32, (input.stored_channels() / 4) as u32, 0],
+        }
     }
 }
 
@@ -130,7 +136,9 @@ impl Params {
     pub fn new(plan: &Plan, step: &Step) -> Params {
         match step.kernel {
             Kernel::Conv { window, relu, .. } => Params::Conv(ConvParams::new(plan, step, window, relu)),
-            Kernel::MaxPool(window) | Kernel::AvgPool(window) => Params::Pool(PoolParams::new(plan, step, window)),
+            Kernel::MaxPool(window) | Kernel::AvgPool(window) => {
+                Params::Pool(PoolParams::new(plan, step, window))
+            }
             Kernel::TimeMean => Params::Mean(MeanParams::new(plan, step)),
         }
     }

@@ -62,15 +62,10 @@ impl Header {
                     "uint8" | "int8" => "scale it to [-1, 1] and convert it with array.astype(numpy.float32)",
                     _ => "convert it with array.astype(numpy.float32)",
                 };
-                return Err(format!(
-                    "the array holds {name} (`{other}`); expected float32, so {advice}"
-                ));
+                return Err(format!("the array holds {name} (`{other}`); expected float32, so {advice}"));
             }
         };
-        let count = self
-            .shape
-            .iter()
-            .try_fold(4usize, |bytes, &dim| bytes.checked_mul(dim));
+        let count = self.shape.iter().try_fold(4usize, |bytes, &dim| bytes.checked_mul(dim));
         let found = values.len();
         // Checked before anything of that size is set aside.
         match count {
@@ -83,9 +78,8 @@ impl Header {
                 ));
             }
             expected => {
-                let expected = expected.map_or("more bytes than any computer holds".to_owned(), |n| {
-                    format!("{n} bytes")
-                });
+                let expected = expected
+                    .map_or("more bytes than any computer holds".to_owned(), |n| format!("{n} bytes"));
                 let shape = self.shape_text();
                 return Err(format!(
                     "the file is cut off: its shape {shape} needs {expected} of values, but {found} are there; copy or save it again"
@@ -99,11 +93,8 @@ impl Header {
 
 /// What stands behind `'key':` in a Python dictionary.
 fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
-    let quoted = |quote: char| {
-        header
-            .split_once(&format!("{quote}{key}{quote}:"))
-            .map(|(_, rest)| rest.trim_start())
-    };
+    let quoted =
+        |quote: char| header.split_once(&format!("{quote}{key}{quote}:")).map(|(_, rest)| rest.trim_start());
     quoted('\'').or_else(|| quoted('"'))
 }
 
@@ -125,10 +116,7 @@ fn descr(header: &str) -> Option<String> {
 fn shape(header: &str) -> Option<Vec<usize>> {
     let (dims, _) = value(header, "shape")?.strip_prefix('(')?.split_once(')')?;
     // Python writes one dimension as "(5,)", and Python 2 large ones as "5L".
-    let dims = dims
-        .split(',')
-        .map(|dim| dim.trim().trim_end_matches('L'))
-        .filter(|dim| !dim.is_empty());
+    let dims = dims.split(',').map(|dim| dim.trim().trim_end_matches('L')).filter(|dim| !dim.is_empty());
     dims.map(|dim| dim.parse().ok()).collect()
 }
 
@@ -157,10 +145,8 @@ pub fn npy_bytes(shape: &[usize], data: &[f32]) -> Vec<u8> {
     if dims.len() == 1 {
         dims.push(String::new());
     }
-    let mut header = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}",
-        dims.join(", ").trim_end()
-    );
+    let mut header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims.join(", ").trim_end());
     // numpy wants the values to start at a multiple of 64, behind 10 bytes, the header and a line end.
     let padding = (64 - (MAGIC.len() + 4 + header.len() + 1) % 64) % 64;
     header.extend(std::iter::repeat_n(' ', padding));

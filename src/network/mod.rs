@@ -7,8 +7,8 @@ mod inception;
 mod shape;
 
 pub use inception::{
-    BATCH_NORM_EPSILON, Block, ENDPOINTS, Endpoint, FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Mixed, Node,
-    Operation, Pool, Source, Unit,
+    BATCH_NORM_EPSILON, Block, ENDPOINTS, Endpoint, FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Mixed,
+    Node, Operation, Pool, Source, Unit,
 };
 pub use shape::{Shape, same_padding};
 
@@ -87,7 +87,10 @@ impl I3d {
             return Err(Error::Usage("a network needs at least one input channel and one class".into()));
         }
         if !(self.width > 0.0 && self.width <= 16.0) {
-            return Err(Error::Usage(format!("width {} is out of range: give a number in (0, 16]", self.width)));
+            return Err(Error::Usage(format!(
+                "width {} is out of range: give a number in (0, 16]",
+                self.width
+            )));
         }
         if !(16..=4096).contains(&self.input_size) {
             return Err(Error::Usage(format!(
@@ -125,7 +128,10 @@ impl I3d {
         let mut variables = Vec::new();
         for unit in self.units() {
             let [kt, kh, kw] = unit.kernel;
-            variables.push((format!("{}/conv_3d/w", unit.name), vec![kt, kh, kw, unit.in_channels, unit.out_channels]));
+            variables.push((
+                format!("{}/conv_3d/w", unit.name),
+                vec![kt, kh, kw, unit.in_channels, unit.out_channels],
+            ));
             if unit.batch_norm {
                 for vector in ["beta", "moving_mean", "moving_variance"] {
                     variables.push((format!("{}/batch_norm/{vector}", unit.name), vec![unit.out_channels]));

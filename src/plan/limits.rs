@@ -15,7 +15,8 @@ pub struct DeviceLimits {
 
 impl DeviceLimits {
     /// What every WebGPU device guarantees: 128 MiB a binding, 256 MiB a buffer.
-    pub const WEBGPU: DeviceLimits = DeviceLimits { max_binding_bytes: 128 << 20, max_buffer_bytes: 256 << 20 };
+    pub const WEBGPU: DeviceLimits =
+        DeviceLimits { max_binding_bytes: 128 << 20, max_buffer_bytes: 256 << 20 };
 }
 
 impl Plan {
@@ -23,7 +24,9 @@ impl Plan {
     pub fn check(&self, limits: &DeviceLimits) -> Result<()> {
         let Some(excess) = self.excess(limits) else { return Ok(()) };
         let advice = match self.most_frames(limits) {
-            Some(frames) if self.batch == 1 => format!("use at most {frames} frames (--frames {frames}) or --device cpu"),
+            Some(frames) if self.batch == 1 => {
+                format!("use at most {frames} frames (--frames {frames}) or --device cpu")
+            }
             Some(frames) => format!("use at most {frames} frames, a smaller batch, or --device cpu"),
             None => "use a smaller batch or --device cpu".to_string(),
         };
@@ -57,7 +60,9 @@ impl Plan {
         binding.or_else(|| {
             let needed = self.arenas().into_iter().max().filter(|&bytes| bytes > limits.max_buffer_bytes)?;
             let (needed, allowed) = (mib(needed), mib(limits.max_buffer_bytes));
-            Some(format!("the activations need {needed:.1} MiB in one buffer, this device allows {allowed:.1} MiB"))
+            Some(format!(
+                "the activations need {needed:.1} MiB in one buffer, this device allows {allowed:.1} MiB"
+            ))
         })
     }
 }

@@ -11,8 +11,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<38} {:<18} {:>19} {:>19} {:>8} {:>9}  {}",
-            "step", "kernel", "input", "output", "MiB", "MMAC", "padding T,H,W (before+after)"
+            "{:<38} {:<18} {:>19} {:>19} {:>8} {:>9}  padding T,H,W (before+after)",
+            "step", "kernel", "input", "output", "MiB", "MMAC"
         )?;
         for step in &self.steps {
             let (input, output) = (self.buffers[step.input].shape, self.buffers[step.output].shape);
@@ -73,7 +73,7 @@ fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -43,7 +43,8 @@ fn an_unknown_endpoint_is_named_with_the_known_ones() {
 #[test]
 fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
     for (batch, frames) in [(1, 9), (1, 64), (3, 17)] {
-        let plan = Plan::new(&I3d { width: 0.3, ..I3d::paper(Stream::Flow, 5) }, batch, frames).expect("plans");
+        let plan =
+            Plan::new(&I3d { width: 0.3, ..I3d::paper(Stream::Flow, 5) }, batch, frames).expect("plans");
         for step in &plan.steps {
             assert_ne!(plan.buffers[step.input].arena, plan.buffers[step.output].arena, "{}", step.name);
         }
@@ -51,7 +52,8 @@ fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
             assert_eq!(a.offset % ALIGNMENT, 0);
             for b in &plan.buffers[i + 1..] {
                 let together = a.first <= b.last && b.first <= a.last && a.arena == b.arena;
-                let apart = a.offset + a.stored_bytes() <= b.offset || b.offset + b.stored_bytes() <= a.offset;
+                let apart =
+                    a.offset + a.stored_bytes() <= b.offset || b.offset + b.stored_bytes() <= a.offset;
                 assert!(!together || apart, "{} and {}", a.name, b.name);
             }
         }

@@ -42,10 +42,7 @@ pub fn is_image(path: &std::path::Path) -> Result<bool> {
 #[cfg(not(target_arch = "wasm32"))]
 pub fn open(path: &std::path::Path) -> Result<Box<dyn FrameSource + Send>> {
     let file = std::fs::File::open(path).map_err(|source| Error::io(path.display(), source))?;
-    Ok(Box::new(Animation::new(
-        &path.display().to_string(),
-        std::io::BufReader::new(file),
-    )?))
+    Ok(Box::new(Animation::new(&path.display().to_string(), std::io::BufReader::new(file))?))
 }
 
 /// A picture or animation that is in memory already; `place` names it in messages.
@@ -67,9 +64,7 @@ pub struct Animation {
 
 impl std::fmt::Debug for Animation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Animation")
-            .field("info", &self.info)
-            .finish_non_exhaustive()
+        f.debug_struct("Animation").field("info", &self.info).finish_non_exhaustive()
     }
 }
 
@@ -98,11 +93,7 @@ impl Animation {
             ));
         };
         match format {
-            ImageFormat::Gif => Ok(Self::animated(
-                place,
-                codec,
-                GifDecoder::new(reader).map_err(damaged)?,
-            )),
+            ImageFormat::Gif => Ok(Self::animated(place, codec, GifDecoder::new(reader).map_err(damaged)?)),
             ImageFormat::WebP => {
                 let decoder = WebPDecoder::new(reader).map_err(damaged)?;
                 match decoder.has_animation() {
@@ -122,25 +113,16 @@ impl Animation {
                 }
             }
             _ => {
-                let decoder = ImageReader::with_format(reader, format)
-                    .into_decoder()
-                    .map_err(damaged)?;
+                let decoder = ImageReader::with_format(reader, format).into_decoder().map_err(damaged)?;
                 Self::still(codec, upright(decoder).map_err(damaged)?)
             }
         }
     }
 
     fn still(codec: &str, image: DynamicImage) -> Result<Self> {
-        let info = VideoInfo {
-            frames: Some(1),
-            ..info(codec, image.width(), image.height())
-        };
+        let info = VideoInfo { frames: Some(1), ..info(codec, image.width(), image.height()) };
         let frame = frame_from_image(image, 0.0);
-        Ok(Animation {
-            info,
-            frames: Box::new(std::iter::once(Ok(frame))),
-            broken: false,
-        })
+        Ok(Animation { info, frames: Box::new(std::iter::once(Ok(frame))), broken: false })
     }
 
     fn animated<D>(place: &str, codec: &str, decoder: D) -> Self
@@ -173,11 +155,7 @@ impl Animation {
             });
             Box::new(receiver.into_iter())
         };
-        Animation {
-            info,
-            frames,
-            broken: false,
-        }
+        Animation { info, frames, broken: false }
     }
 }
 
@@ -213,10 +191,7 @@ fn timed_frames<D: AnimationDecoder<'static>>(
             None if count > 0 => return None,
             None => "the animation holds no frame".to_owned(),
             Some(Err(error)) => {
-                format!(
-                    "the animation breaks after {count} frames ({:.2} s): {error}",
-                    milliseconds / 1000.0
-                )
+                format!("the animation breaks after {count} frames ({:.2} s): {error}", milliseconds / 1000.0)
             }
         };
         ended = true;
@@ -277,16 +252,6 @@ fn frame_from_rgba(image: &RgbaImage, seconds: f64) -> Frame {
 }
 
 fn rgb_frame(width: usize, height: usize, seconds: f64, rgb: Vec<u8>) -> Frame {
-    let color = Color {
-        full_range: true,
-        ..Color::unspecified(height)
-    };
-    Frame {
-        width,
-        height,
-        seconds,
-        pixels: Pixels::Rgb(rgb),
-        color,
-        rotation: Rotation::R0,
-    }
+    let color = Color { full_range: true, ..Color::unspecified(height) };
+    Frame { width, height, seconds, pixels: Pixels::Rgb(rgb), color, rotation: Rotation::R0 }
 }

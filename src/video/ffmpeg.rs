@@ -27,10 +27,7 @@ pub struct Tools {
 
 impl Default for Tools {
     fn default() -> Self {
-        Tools {
-            ffmpeg: "ffmpeg".into(),
-            ffprobe: "ffprobe".into(),
-        }
+        Tools { ffmpeg: "ffmpeg".into(), ffprobe: "ffprobe".into() }
     }
 }
 
@@ -39,19 +36,13 @@ impl Tools {
     pub fn from_env() -> Self {
         let or = |variable, default: PathBuf| std::env::var_os(variable).map_or(default, PathBuf::from);
         let Tools { ffmpeg, ffprobe } = Tools::default();
-        Tools {
-            ffmpeg: or("I3D_FFMPEG", ffmpeg),
-            ffprobe: or("I3D_FFPROBE", ffprobe),
-        }
+        Tools { ffmpeg: or("I3D_FFMPEG", ffmpeg), ffprobe: or("I3D_FFPROBE", ffprobe) }
     }
 
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         // With colours forced on, ffmpeg's messages would be full of escape sequences.
-        command
-            .env("AV_LOG_FORCE_NOCOLOR", "1")
-            .env_remove("AV_LOG_FORCE_COLOR")
-            .env_remove("FFREPORT");
+        command.env("AV_LOG_FORCE_NOCOLOR", "1").env_remove("AV_LOG_FORCE_COLOR").env_remove("FFREPORT");
         command
     }
 
@@ -104,10 +95,8 @@ impl Ffmpeg {
             .map_err(|error| tools.cannot_start(&tools.ffmpeg, error, path))?;
         // A thread drains the messages: a full pipe would stop ffmpeg.
         let name = path.to_path_buf();
-        let stderr = child
-            .stderr
-            .take()
-            .map(|pipe| std::thread::spawn(move || Complaints::read(pipe, &name)));
+        let stderr =
+            child.stderr.take().map(|pipe| std::thread::spawn(move || Complaints::read(pipe, &name)));
         let stdout = child.stdout.take();
         let mut ffmpeg = Ffmpeg {
             place: path.display().to_string(),
@@ -136,10 +125,7 @@ impl Ffmpeg {
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 Err(ffmpeg.end(None).unwrap_or_else(|| {
-                    Error::video(
-                        &ffmpeg.place,
-                        "no frame could be decoded, and ffmpeg does not say why",
-                    )
+                    Error::video(&ffmpeg.place, "no frame could be decoded, and ffmpeg does not say why")
                 }))
             }
             Err(error) => Err(Error::video(&ffmpeg.place, error)),
@@ -157,11 +143,7 @@ impl Ffmpeg {
         }
         let pixels = match self.probe.planes {
             Planes::Rgb => Pixels::Rgb(data),
-            Planes::Luma => Pixels::I420 {
-                y: data,
-                u: vec![128; chroma],
-                v: vec![128; chroma],
-            },
+            Planes::Luma => Pixels::I420 { y: data, u: vec![128; chroma], v: vec![128; chroma] },
             Planes::I420 => {
                 let mut y = data;
                 let mut u = y.split_off(width * height);
@@ -170,14 +152,7 @@ impl Ffmpeg {
                 Pixels::I420 { y, u, v }
             }
         };
-        Ok(Frame {
-            width,
-            height,
-            seconds,
-            pixels,
-            color: self.probe.color,
-            rotation: self.probe.rotation,
-        })
+        Ok(Frame { width, height, seconds, pixels, color: self.probe.color, rotation: self.probe.rotation })
     }
 
     fn frame_bytes(&self) -> usize {
@@ -193,11 +168,7 @@ impl Ffmpeg {
     fn end(&mut self, broken: Option<std::io::Error>) -> Option<Error> {
         self.frames = None;
         let status = self.child.wait();
-        let complaints = self
-            .stderr
-            .take()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default();
+        let complaints = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
         let failed = !matches!(&status, Ok(status) if status.success());
         let short = self.is_short();
         if !failed && !short && complaints.lines.is_empty() && broken.is_none() && self.delivered > 0 {
@@ -232,11 +203,8 @@ impl Ffmpeg {
     /// True where clearly less came than the container promised. A container may count frames that an edit list
     /// hides, and the last picture may stand for long, so both the count and the time must fall short.
     fn is_short(&self) -> bool {
-        let few = self
-            .probe
-            .info
-            .frames
-            .map(|promised| (self.delivered as f64) < promised as f64 * 0.98 - 2.0);
+        let few =
+            self.probe.info.frames.map(|promised| (self.delivered as f64) < promised as f64 * 0.98 - 2.0);
         let early = self.probe.stream_seconds.map(|promised| {
             let shown =
                 self.last_seconds - self.first_seconds + self.probe.info.fps.map_or(0.0, |fps| 1.0 / fps);
@@ -310,27 +278,11 @@ fn arguments(probe: &Probe, path: &Path) -> Vec<OsString> {
     .to_vec();
     arguments.extend(["-noautorotate", "-i"].map(OsString::from));
     arguments.push(input_argument(path));
-    arguments.extend([
-        "-map".into(),
-        format!("0:{}", probe.stream).into(),
-        "-vf".into(),
-        filter.into(),
-    ]);
+    arguments.extend(["-map".into(), format!("0:{}", probe.stream).into(), "-vf".into(), filter.into()]);
     // NUT takes frames at any time, so ffmpeg neither repeats nor drops frames to keep a rate; the time base of the
     // file (-1, called `demux` in newer versions, which still take the number) keeps the times exact. Both hold for
     // ffmpeg 4 to 8, unlike -vsync, which goes, and -fps_mode, which came with 5.1.
-    let rest = [
-        "-enc_time_base",
-        "-1",
-        "-an",
-        "-sn",
-        "-dn",
-        "-c:v",
-        "rawvideo",
-        "-f",
-        "nut",
-        "pipe:1",
-    ];
+    let rest = ["-enc_time_base", "-1", "-an", "-sn", "-dn", "-c:v", "rawvideo", "-f", "nut", "pipe:1"];
     arguments.extend(rest.map(OsString::from));
     arguments
 }
@@ -361,12 +313,7 @@ impl Complaints {
     fn words(&self) -> Option<&str> {
         // The summing-up at the end says less than what came before it.
         let vague = |line: &&String| !VAGUE.iter().any(|words| line.contains(words));
-        self.lines
-            .iter()
-            .rev()
-            .find(vague)
-            .or(self.lines.back())
-            .map(String::as_str)
+        self.lines.iter().rev().find(vague).or(self.lines.back()).map(String::as_str)
     }
 }
 
@@ -396,20 +343,15 @@ const HARMLESS: [&str; 5] = [
 /// error.
 fn meaning(line: &str, path: &Path) -> Option<String> {
     let line = line.trim();
-    let (before, text) = ["[error] ", "[fatal] ", "[panic] "]
-        .iter()
-        .find_map(|level| line.split_once(level))?;
+    let (before, text) =
+        ["[error] ", "[fatal] ", "[panic] "].iter().find_map(|level| line.split_once(level))?;
     if HARMLESS.iter().any(|words| text.contains(words)) {
         return None;
     }
     // The message begins with the place already.
     let own_name = format!("{}: ", input_argument(path).to_string_lossy());
     let text = text.trim().trim_start_matches(own_name.as_str());
-    let component = before
-        .trim_start_matches('[')
-        .split(" @ ")
-        .next()
-        .filter(|_| before.contains(" @ "));
+    let component = before.trim_start_matches('[').split(" @ ").next().filter(|_| before.contains(" @ "));
     match component {
         // A demuxer's name is the list of all formats it reads.
         Some(name) => Some(format!("{}: {text}", name.split(',').next().unwrap_or(name))),
@@ -441,10 +383,7 @@ mod tests {
             says("[mov,mp4,m4a @ 0x1] [error] moov atom not found").as_deref(),
             Some("mov: moov atom not found")
         );
-        assert_eq!(
-            says("[error] file:a b.mp4: Invalid data").as_deref(),
-            Some("Invalid data")
-        );
+        assert_eq!(says("[error] file:a b.mp4: Invalid data").as_deref(), Some("Invalid data"));
         assert_eq!(says("[swscaler @ 0x1] [warning] deprecated"), None);
         assert_eq!(says("[h264 @ 0x1] [error] mmco: unref short failure"), None);
     }
@@ -453,15 +392,9 @@ mod tests {
     fn the_telling_line_wins() {
         let path = Path::new("x.mp4");
         let stderr = "[h264 @ 0x1] [error] bad slice\n[error] Error while decoding stream #0:0: Invalid data\n[fatal] Conversion failed!\n";
-        assert_eq!(
-            Complaints::read(stderr.as_bytes(), path).words(),
-            Some("h264: bad slice")
-        );
+        assert_eq!(Complaints::read(stderr.as_bytes(), path).words(), Some("h264: bad slice"));
         let many = "[error] again\n".repeat(1000);
-        assert_eq!(
-            Complaints::read(many.as_bytes(), path).lines.len(),
-            Complaints::KEPT
-        );
+        assert_eq!(Complaints::read(many.as_bytes(), path).lines.len(), Complaints::KEPT);
         assert_eq!(last_words("", path), "");
     }
 }

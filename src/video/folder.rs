@@ -24,18 +24,13 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::io(path.display(), source);
         let entries = std::fs::read_dir(path).map_err(io)?;
-        let files = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<Vec<_>>>()
-            .map_err(io)?;
+        let files =
+            entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(io)?;
         let pictures: Vec<_> = files.into_iter().filter(|file| is_picture(file)).collect();
         if pictures.is_empty() {
             return Err(Error::video(
                 path.display(),
-                format!(
-                    "the folder holds no pictures; put the frames there ({})",
-                    EXTENSIONS.join(", ")
-                ),
+                format!("the folder holds no pictures; put the frames there ({})", EXTENSIONS.join(", ")),
             ));
         }
         Self::new(pictures)
@@ -45,10 +40,7 @@ impl Folder {
     pub fn glob(path: &Path) -> Result<Self> {
         let pattern = path.to_string_lossy();
         let matches = glob::glob(&pattern).map_err(|error| {
-            Error::video(
-                &pattern,
-                format!("there is no such file, and the pattern is wrong: {error}"),
-            )
+            Error::video(&pattern, format!("there is no such file, and the pattern is wrong: {error}"))
         })?;
         let mut pictures = Vec::new();
         let mut other = None;
@@ -69,10 +61,9 @@ impl Folder {
                     other.display()
                 ),
             )),
-            (true, None) => Err(Error::video(
-                &pattern,
-                "there is no such file, and no picture matches this pattern",
-            )),
+            (true, None) => {
+                Err(Error::video(&pattern, "there is no such file, and no picture matches this pattern"))
+            }
         }
     }
 
@@ -81,9 +72,7 @@ impl Folder {
         let size = |file: &Path| picture_size(file).map_err(|error| unreadable(file, &error));
         let mut sizes = files.iter().map(|file| size(file).map(|size| (file, size)));
         let Some((first, (width, height))) = sizes.next().transpose()? else {
-            return Err(Error::Usage(
-                "a video of pictures needs at least one picture".into(),
-            ));
+            return Err(Error::Usage("a video of pictures needs at least one picture".into()));
         };
         // Headers are quick to read; an odd one out is better found before an hour of work than after.
         for entry in sizes {
@@ -97,9 +86,7 @@ impl Folder {
                 return Err(Error::video(file.display(), problem));
             }
         }
-        let codec = first
-            .extension()
-            .map(|extension| extension.to_string_lossy().to_lowercase());
+        let codec = first.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         let info = VideoInfo {
             frames: Some(files.len() as u64),
             fps: Some(FRAMES_PER_SECOND),
@@ -144,12 +131,9 @@ fn unreadable(file: &Path, error: &image::ImageError) -> Error {
 }
 
 fn is_picture(file: &Path) -> bool {
-    let hidden = file
-        .file_name()
-        .is_none_or(|name| name.to_string_lossy().starts_with('.'));
-    let known = file
-        .extension()
-        .is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)));
+    let hidden = file.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    let known =
+        file.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)));
     known && !hidden && file.is_file()
 }
 
@@ -188,29 +172,12 @@ mod tests {
 
     #[test]
     fn natural_order() {
-        let mut names = [
-            "b.png",
-            "frame10.png",
-            "frame9.png",
-            "frame1.png",
-            "frame010.png",
-            "a2b10",
-            "a2b9",
-            "a",
-        ];
+        let mut names =
+            ["b.png", "frame10.png", "frame9.png", "frame1.png", "frame010.png", "a2b10", "a2b9", "a"];
         names.sort_by(|a, b| natural(a, b));
         assert_eq!(
             names,
-            [
-                "a",
-                "a2b9",
-                "a2b10",
-                "b.png",
-                "frame1.png",
-                "frame9.png",
-                "frame010.png",
-                "frame10.png"
-            ]
+            ["a", "a2b9", "a2b10", "b.png", "frame1.png", "frame9.png", "frame010.png", "frame10.png"]
         );
     }
 }

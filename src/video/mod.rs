@@ -105,10 +105,7 @@ pub struct Color {
 impl Color {
     /// The colour of a stream that says nothing: matrix by the coded height `lines`, limited range.
     pub const fn unspecified(lines: usize) -> Color {
-        Color {
-            matrix: Matrix::unspecified(lines),
-            full_range: false,
-        }
+        Color { matrix: Matrix::unspecified(lines), full_range: false }
     }
 }
 
@@ -156,11 +153,7 @@ impl Rotation {
 impl Frame {
     /// Width and height of the upright picture.
     pub const fn upright_size(&self) -> (usize, usize) {
-        if self.rotation.swaps_axes() {
-            (self.height, self.width)
-        } else {
-            (self.width, self.height)
-        }
+        if self.rotation.swaps_axes() { (self.height, self.width) } else { (self.width, self.height) }
     }
 }
 
@@ -228,10 +221,7 @@ pub fn open_with(tools: &Tools, path: &Path) -> Result<Box<dyn FrameSource + Sen
         return Ok(Box::new(folder::Folder::open(path)?));
     }
     if meta.is_file() && meta.len() == 0 {
-        return Err(Error::video(
-            place,
-            "the file is empty (0 bytes); copy or download it again",
-        ));
+        return Err(Error::video(place, "the file is empty (0 bytes); copy or download it again"));
     }
     if meta.is_file() && animation::is_image(path)? {
         return animation::open(path);

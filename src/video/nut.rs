@@ -52,10 +52,7 @@ pub struct NutReader<R> {
 }
 
 fn damaged(what: &str) -> io::Error {
-    io::Error::new(
-        ErrorKind::InvalidData,
-        format!("the NUT stream from ffmpeg is damaged: {what}"),
-    )
+    io::Error::new(ErrorKind::InvalidData, format!("the NUT stream from ffmpeg is damaged: {what}"))
 }
 
 fn byte(input: &mut impl Read) -> io::Result<u8> {
@@ -195,11 +192,7 @@ impl<R: Read> NutReader<R> {
             }
             let size = if fields > 3 { unsigned(input)? } else { 0 };
             let reserved = if fields > 4 { unsigned(input)? } else { 0 };
-            let count = if fields > 5 {
-                unsigned(input)?
-            } else {
-                size_mul.saturating_sub(size)
-            };
+            let count = if fields > 5 { unsigned(input)? } else { size_mul.saturating_sub(size) };
             if fields > 6 {
                 let _match_time = signed(input)?;
             }
@@ -213,22 +206,12 @@ impl<R: Read> NutReader<R> {
             while left > 0 && self.codes.len() < 256 {
                 // 'N' starts the start codes, so it is never a frame and takes no part in a run.
                 if self.codes.len() == usize::from(b'N') {
-                    self.codes.push(FrameCode {
-                        flags: FLAG_INVALID,
-                        ..FrameCode::default()
-                    });
+                    self.codes.push(FrameCode { flags: FLAG_INVALID, ..FrameCode::default() });
                     continue;
                 }
                 let size_lsb = size.saturating_add(count - left);
                 let header = header as usize;
-                self.codes.push(FrameCode {
-                    flags,
-                    pts_delta,
-                    size_mul,
-                    size_lsb,
-                    reserved,
-                    header,
-                });
+                self.codes.push(FrameCode { flags, pts_delta, size_mul, size_lsb, reserved, header });
                 left -= 1;
             }
         }
@@ -261,10 +244,7 @@ impl<R: Read> NutReader<R> {
     fn syncpoint(&mut self, input: &mut &[u8]) -> io::Result<()> {
         let coded = unsigned(input)?;
         let bases = self.time_bases.len() as u64;
-        let (from, to) = (
-            self.time_bases[(coded % bases) as usize],
-            self.time_bases[self.time_base],
-        );
+        let (from, to) = (self.time_bases[(coded % bases) as usize], self.time_bases[self.time_base]);
         let scaled = u128::from(coded / bases) * u128::from(from.0) * u128::from(to.1)
             / (u128::from(from.1) * u128::from(to.0));
         self.last_pts = i64::try_from(scaled).map_err(|_| damaged("a time is out of range"))?;
@@ -300,14 +280,7 @@ impl<R: Read> NutReader<R> {
         let Some(&code) = self.codes.get(usize::from(first)) else {
             return Err(damaged("a frame comes before the main header"));
         };
-        let FrameCode {
-            mut flags,
-            pts_delta,
-            size_mul,
-            size_lsb,
-            mut reserved,
-            mut header,
-        } = code;
+        let FrameCode { mut flags, pts_delta, size_mul, size_lsb, mut reserved, mut header } = code;
         if flags & FLAG_INVALID != 0 {
             return Err(damaged("a frame begins with an invalid code"));
         }
@@ -357,16 +330,12 @@ impl<R: Read> NutReader<R> {
             return Ok(None);
         }
         if size > limit {
-            return Err(damaged(&format!(
-                "a frame has {size} bytes where at most {limit} were expected"
-            )));
+            return Err(damaged(&format!("a frame has {size} bytes where at most {limit} were expected")));
         }
         let mut data = Vec::with_capacity(size as usize);
         if size <= ELISION_LIMIT {
             data.extend_from_slice(
-                self.headers
-                    .get(header)
-                    .ok_or_else(|| damaged("a frame names no header"))?,
+                self.headers.get(header).ok_or_else(|| damaged("a frame names no header"))?,
             );
         }
         let left = size

@@ -73,13 +73,7 @@ pub fn probe(tools: &Tools, path: &Path) -> Result<Probe> {
     let place = path.display();
     let output = tools
         .command(&tools.ffprobe)
-        .args([
-            "-hide_banner",
-            "-loglevel",
-            "level+error",
-            "-protocol_whitelist",
-            "file",
-        ])
+        .args(["-hide_banner", "-loglevel", "level+error", "-protocol_whitelist", "file"])
         .args(["-show_streams", "-show_format", "-print_format", "json"])
         .arg(input_argument(path))
         .stdin(Stdio::null())
@@ -87,11 +81,7 @@ pub fn probe(tools: &Tools, path: &Path) -> Result<Probe> {
         .map_err(|error| tools.cannot_start(&tools.ffprobe, error, path))?;
     if !output.status.success() {
         let words = last_words(&String::from_utf8_lossy(&output.stderr), path);
-        let words = if words.is_empty() {
-            format!("ffprobe ended with {}", output.status)
-        } else {
-            words
-        };
+        let words = if words.is_empty() { format!("ffprobe ended with {}", output.status) } else { words };
         return Err(Error::video(
             place,
             format!(
@@ -120,12 +110,7 @@ pub fn probe(tools: &Tools, path: &Path) -> Result<Probe> {
 
 fn describe(output: &Output) -> Result<Probe, String> {
     let kind = |stream: &Stream, kind: &str| stream.codec_type.as_deref() == Some(kind);
-    let picture = |stream: &Stream| {
-        stream
-            .disposition
-            .get("attached_pic")
-            .is_some_and(|&set| set != 0)
-    };
+    let picture = |stream: &Stream| stream.disposition.get("attached_pic").is_some_and(|&set| set != 0);
     let Some(stream) = output.streams.iter().find(|s| kind(s, "video") && !picture(s)) else {
         let found = match output.streams.iter().any(|s| kind(s, "audio")) {
             true => "the file has sound but no video",
@@ -142,11 +127,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
     };
     let pixel_format = stream.pix_fmt.clone().unwrap_or_default();
     let rotation = rotation(stream);
-    let stream_seconds = stream
-        .duration
-        .as_deref()
-        .or_else(|| tag(stream, "DURATION"))
-        .and_then(seconds);
+    let stream_seconds = stream.duration.as_deref().or_else(|| tag(stream, "DURATION")).and_then(seconds);
     Ok(Probe {
         stream: stream.index,
         color: Color {
@@ -157,15 +138,8 @@ fn describe(output: &Output) -> Result<Probe, String> {
         planes: planes(&pixel_format),
         stream_seconds,
         info: VideoInfo {
-            frames: stream
-                .nb_frames
-                .as_deref()
-                .and_then(|n| n.parse().ok())
-                .filter(|&n| n > 0),
-            fps: [&stream.avg_frame_rate, &stream.r_frame_rate]
-                .into_iter()
-                .flatten()
-                .find_map(|r| ratio(r)),
+            frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()).filter(|&n| n > 0),
+            fps: [&stream.avg_frame_rate, &stream.r_frame_rate].into_iter().flatten().find_map(|r| ratio(r)),
             width,
             height,
             rotation: rotation.degrees(),
@@ -177,9 +151,8 @@ fn describe(output: &Output) -> Result<Probe, String> {
 }
 
 fn planes(pixel_format: &str) -> Planes {
-    const RGB: [&str; 12] = [
-        "rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr", "bayer", "mono",
-    ];
+    const RGB: [&str; 12] =
+        ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr", "bayer", "mono"];
     if RGB.iter().any(|prefix| pixel_format.starts_with(prefix)) {
         Planes::Rgb
     } else if pixel_format.starts_with("gray") || pixel_format.starts_with("ya") {
@@ -203,22 +176,13 @@ fn matrix(color_space: Option<&str>, lines: usize) -> Matrix {
 /// The display matrix of newer containers and ffmpegs, or the older `rotate` tag. The former counts
 /// counter-clockwise, the latter clockwise.
 fn rotation(stream: &Stream) -> Rotation {
-    let matrix = stream
-        .side_data_list
-        .iter()
-        .find_map(|data| data.get("rotation")?.as_f64());
-    let degrees = matrix
-        .map(|degrees| -degrees)
-        .or_else(|| tag(stream, "rotate")?.parse().ok());
+    let matrix = stream.side_data_list.iter().find_map(|data| data.get("rotation")?.as_f64());
+    let degrees = matrix.map(|degrees| -degrees).or_else(|| tag(stream, "rotate")?.parse().ok());
     Rotation::from_degrees(degrees.unwrap_or(0.0))
 }
 
 fn tag<'a>(stream: &'a Stream, name: &str) -> Option<&'a str> {
-    stream
-        .tags
-        .iter()
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    stream.tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// `12.5` or `00:00:12.500000000`.
@@ -261,60 +225,24 @@ mod tests {
         let rotation = |extra: &str| parse(&format!("{{{base}{extra}}}")).expect("a video").rotation;
         assert_eq!(rotation(""), Rotation::R0);
         assert_eq!(rotation(r#", "tags": {"rotate": "90"}"#), Rotation::R90);
-        assert_eq!(
-            rotation(r#", "side_data_list": [{"rotation": -90}]"#),
-            Rotation::R90
-        );
-        assert_eq!(
-            rotation(r#", "side_data_list": [{"x": 1}, {"rotation": 90}]"#),
-            Rotation::R270
-        );
-        assert_eq!(
-            rotation(r#", "side_data_list": [{"rotation": -180}]"#),
-            Rotation::R180
-        );
+        assert_eq!(rotation(r#", "side_data_list": [{"rotation": -90}]"#), Rotation::R90);
+        assert_eq!(rotation(r#", "side_data_list": [{"x": 1}, {"rotation": 90}]"#), Rotation::R270);
+        assert_eq!(rotation(r#", "side_data_list": [{"rotation": -180}]"#), Rotation::R180);
     }
 
     #[test]
     fn colour_and_planes() {
         let probe = |extra: &str| {
-            parse(&format!(
-                r#"{{"index": 0, "codec_type": "video", "width": 4, {extra}}}"#
-            ))
-            .expect("a video")
+            parse(&format!(r#"{{"index": 0, "codec_type": "video", "width": 4, {extra}}}"#)).expect("a video")
         };
         let p = probe(r#""height": 719, "pix_fmt": "yuv420p""#);
-        assert_eq!(
-            (p.color, p.planes),
-            (
-                Color {
-                    matrix: Matrix::Bt601,
-                    full_range: false
-                },
-                Planes::I420
-            )
-        );
+        assert_eq!((p.color, p.planes), (Color { matrix: Matrix::Bt601, full_range: false }, Planes::I420));
         let p = probe(r#""height": 720, "pix_fmt": "yuvj420p", "color_space": "unknown""#);
-        assert_eq!(
-            p.color,
-            Color {
-                matrix: Matrix::Bt709,
-                full_range: true
-            }
-        );
+        assert_eq!(p.color, Color { matrix: Matrix::Bt709, full_range: true });
         let p =
             probe(r#""height": 8, "pix_fmt": "yuv420p10le", "color_space": "bt2020nc", "color_range": "pc""#);
-        assert_eq!(
-            p.color,
-            Color {
-                matrix: Matrix::Bt2020,
-                full_range: true
-            }
-        );
+        assert_eq!(p.color, Color { matrix: Matrix::Bt2020, full_range: true });
         assert_eq!(probe(r#""height": 8, "pix_fmt": "gbrp""#).planes, Planes::Rgb);
-        assert_eq!(
-            probe(r#""height": 8, "pix_fmt": "gray10le""#).planes,
-            Planes::Luma
-        );
+        assert_eq!(probe(r#""height": 8, "pix_fmt": "gray10le""#).planes, Planes::Luma);
     }
 }

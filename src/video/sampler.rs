@@ -97,12 +97,7 @@ impl<F> Sampler<F> {
     /// A sampler at `rate`.
     pub fn new(rate: Rate) -> Result<Self> {
         rate.validate()?;
-        Ok(Sampler {
-            rate,
-            first_seconds: 0.0,
-            held: None,
-            next: 0,
-        })
+        Ok(Sampler { rate, first_seconds: 0.0, held: None, next: 0 })
     }
 
     /// Takes the frame shown from `seconds` on and gives back the frame before it, if the output shows that one.
@@ -168,12 +163,7 @@ enum State {
 impl<S: FrameSource> Samples<S> {
     /// The frames of `source` at `rate`.
     pub fn new(source: S, rate: Rate) -> Result<Self> {
-        Ok(Samples {
-            source,
-            sampler: Sampler::new(rate)?,
-            state: State::Running,
-            decoded: 0,
-        })
+        Ok(Samples { source, sampler: Sampler::new(rate)?, state: State::Running, decoded: 0 })
     }
 
     /// What the source says about itself.

@@ -94,19 +94,14 @@ impl<'a> Cursor<'a> {
                 return Ok(value);
             }
         }
-        Err(format!(
-            "is damaged: the number at byte {start} has more than 64 bits; download it again"
-        ))
+        Err(format!("is damaged: the number at byte {start} has more than 64 bits; download it again"))
     }
 
     /// The bytes before the next newline, which is consumed.
     pub fn line(&mut self) -> Result<&'a [u8], Problem> {
         let rest = &self.bytes[self.at..];
         let end = rest.iter().position(|&b| b == b'\n').ok_or_else(|| {
-            format!(
-                "is cut short: the line at byte {} has no end; download it again",
-                self.at
-            )
+            format!("is cut short: the line at byte {} has no end; download it again", self.at)
         })?;
         self.at += end + 1;
         Ok(&rest[..end])
@@ -123,10 +118,7 @@ mod tests {
             (&[0u8][..], 0u64),
             (&[0x7f], 127),
             (&[0x80, 0x01], 128),
-            (
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
-                u64::MAX,
-            ),
+            (&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], u64::MAX),
         ] {
             assert_eq!(Cursor::new(bytes).varint(), Ok(value));
         }

@@ -21,12 +21,7 @@ impl Element {
     /// Little-endian numbers as f32; a rest shorter than one number is ignored, callers check lengths before.
     pub fn to_f32(self, bytes: &[u8]) -> Vec<f32> {
         fn convert<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-            bytes
-                .as_chunks::<N>()
-                .0
-                .iter()
-                .map(|&chunk| number(chunk))
-                .collect()
+            bytes.as_chunks::<N>().0.iter().map(|&chunk| number(chunk)).collect()
         }
         match self {
             Element::F16 => convert(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
@@ -39,9 +34,7 @@ impl Element {
 
 /// The product of a shape, if it fits.
 pub(super) fn elements(shape: &[usize]) -> Option<usize> {
-    shape
-        .iter()
-        .try_fold(1usize, |product, &n| product.checked_mul(n))
+    shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n))
 }
 
 #[cfg(test)]

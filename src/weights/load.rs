@@ -44,19 +44,8 @@ pub struct LoadReport {
 
 impl Display for LoadReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let LoadReport {
-            used,
-            missing,
-            unused,
-            skipped,
-        } = self;
-        write!(
-            f,
-            "{} used, {} missing, {} unused",
-            used.len(),
-            missing.len(),
-            unused.len()
-        )?;
+        let LoadReport { used, missing, unused, skipped } = self;
+        write!(f, "{} used, {} missing, {} unused", used.len(), missing.len(), unused.len())?;
         write!(f, ", {} skipped", skipped.len())?;
         let mut kinds: Vec<&str> = skipped.iter().map(|name| names::skipped_kind(name)).collect();
         kinds.sort_unstable();
@@ -73,10 +62,7 @@ pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, L
     let Checkpoint { tensors, place, .. } = checkpoint;
     network.validate()?;
     let variables = network.variables();
-    let mut report = LoadReport {
-        skipped: checkpoint.skipped.clone(),
-        ..LoadReport::default()
-    };
+    let mut report = LoadReport { skipped: checkpoint.skipped.clone(), ..LoadReport::default() };
     let mut other_shape = Vec::new();
     for (name, shape) in &variables {
         match tensors.get(name) {
@@ -86,11 +72,7 @@ pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, L
         }
     }
     let known: HashSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
-    report.unused = tensors
-        .keys()
-        .filter(|name| !known.contains(name.as_str()))
-        .cloned()
-        .collect();
+    report.unused = tensors.keys().filter(|name| !known.contains(name.as_str())).cloned().collect();
 
     // From the most telling complaint to the least.
     whole_network_mismatch(checkpoint, network)?;
@@ -129,18 +111,8 @@ pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, L
             ),
         ));
     }
-    let units = network
-        .units()
-        .iter()
-        .map(|unit| fold(place, tensors, unit))
-        .collect::<Result<_>>()?;
-    Ok((
-        Weights {
-            network: *network,
-            units,
-        },
-        report,
-    ))
+    let units = network.units().iter().map(|unit| fold(place, tensors, unit)).collect::<Result<_>>()?;
+    Ok((Weights { network: *network, units }, report))
 }
 
 /// ` and 3 others`, where there are more than one.
@@ -156,11 +128,7 @@ fn and_others(count: usize) -> String {
 fn whole_network_mismatch(checkpoint: &Checkpoint, network: &I3d) -> Result<()> {
     let Checkpoint { place, tensors, .. } = checkpoint;
     let dimension = |name: &str, axis: usize, rank: usize| {
-        tensors
-            .get(name)
-            .filter(|t| t.shape.len() == rank)
-            .and_then(|t| t.shape.get(axis))
-            .copied()
+        tensors.get(name).filter(|t| t.shape.len() == rank).and_then(|t| t.shape.get(axis)).copied()
     };
     let name_of = |channels: usize| match Stream::from_channels(channels) {
         Some(stream) => format!("{stream} ({channels} input channels)"),
@@ -196,10 +164,8 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
     let values = |variable: &str| {
         let name = format!("{}/{variable}", unit.name);
         let at = |problem: String| Error::checkpoint(format!("{place}: tensor {name}"), problem);
-        let data = tensors
-            .get(&name)
-            .map(|tensor| tensor.data.as_slice())
-            .ok_or_else(|| at("is missing".into()))?;
+        let data =
+            tensors.get(&name).map(|tensor| tensor.data.as_slice()).ok_or_else(|| at("is missing".into()))?;
         match data.iter().position(|x| !x.is_finite()) {
             None => Ok(data),
             Some(i) => Err(at(format!(
@@ -211,10 +177,7 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
     };
     let weights = values("conv_3d/w")?;
     if !unit.batch_norm {
-        return Ok(UnitWeights {
-            kernel: weights.to_vec(),
-            bias: values("conv_3d/b")?.to_vec(),
-        });
+        return Ok(UnitWeights { kernel: weights.to_vec(), bias: values("conv_3d/b")?.to_vec() });
     }
     let (beta, mean, variance) = (
         values("batch_norm/beta")?,
@@ -224,26 +187,15 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
     if let Some(i) = variance.iter().position(|&v| v < 0.0) {
         return Err(Error::checkpoint(
             format!("{place}: tensor {}/batch_norm/moving_variance", unit.name),
-            format!(
-                "holds {} at index {i}, expected no negative variance: download it again",
-                variance[i]
-            ),
+            format!("holds {} at index {i}, expected no negative variance: download it again", variance[i]),
         ));
     }
     // In f64, so that folding rounds once.
     let epsilon = f64::from(BATCH_NORM_EPSILON);
-    let inverse: Vec<f64> = variance
-        .iter()
-        .map(|&v| 1.0 / (f64::from(v) + epsilon).sqrt())
-        .collect();
+    let inverse: Vec<f64> = variance.iter().map(|&v| 1.0 / (f64::from(v) + epsilon).sqrt()).collect();
     let mut kernel = Vec::with_capacity(weights.len());
     for channels in weights.chunks_exact(unit.out_channels) {
-        kernel.extend(
-            channels
-                .iter()
-                .zip(&inverse)
-                .map(|(&w, s)| (f64::from(w) * s) as f32),
-        );
+        kernel.extend(channels.iter().zip(&inverse).map(|(&w, s)| (f64::from(w) * s) as f32));
     }
     let bias = beta
         .iter()
@@ -259,11 +211,7 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
 pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) -> f64 {
     let fallback = stem_channels as f64 / 64.0;
     let (mut low, mut high) = (0f64, 16f64);
-    for unit in I3d::paper(Stream::Rgb, 1)
-        .units()
-        .iter()
-        .filter(|unit| unit.batch_norm)
-    {
+    for unit in I3d::paper(Stream::Rgb, 1).units().iter().filter(|unit| unit.batch_norm) {
         let tensor = tensors.get(&format!("{}/conv_3d/w", unit.name));
         let Some(&found) = tensor.and_then(|tensor| tensor.shape.last()) else {
             continue;
@@ -275,16 +223,9 @@ pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) ->
         }
         high = high.min((found + 2.0) / paper);
     }
-    let denominators = [
-        1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 10.0, 20.0, 100.0, 1000.0, 10000.0,
-    ];
-    let candidates = denominators
-        .iter()
-        .map(|d| (((low + high) / 2.0) * d).round() / d);
-    candidates
-        .into_iter()
-        .find(|&w| w > 0.0 && w >= low && w < high)
-        .unwrap_or(fallback)
+    let denominators = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 10.0, 20.0, 100.0, 1000.0, 10000.0];
+    let candidates = denominators.iter().map(|d| (((low + high) / 2.0) * d).round() / d);
+    candidates.into_iter().find(|&w| w > 0.0 && w >= low && w < high).unwrap_or(fallback)
 }
 
 impl Weights {
@@ -304,10 +245,7 @@ impl Weights {
                 UnitWeights { kernel, bias }
             })
             .collect();
-        Weights {
-            network: *network,
-            units,
-        }
+        Weights { network: *network, units }
     }
 }
 
@@ -335,18 +273,12 @@ mod tests {
     #[test]
     fn splitmix64_is_the_published_sequence() {
         let mut random = SplitMix64(1_234_567);
-        assert_eq!(
-            [random.next(), random.next()],
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
-        );
+        assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 
     #[test]
     fn random_weights_have_every_shape_and_repeat() {
-        let network = I3d {
-            width: 0.0625,
-            ..I3d::paper(Stream::Flow, 3)
-        };
+        let network = I3d { width: 0.0625, ..I3d::paper(Stream::Flow, 3) };
         let weights = Weights::random(&network, 7);
         for (unit, weights) in network.units().iter().zip(&weights.units) {
             assert_eq!(weights.kernel.len(), unit.weights());
@@ -359,33 +291,14 @@ mod tests {
     #[test]
     fn the_width_is_found_from_channel_counts() {
         for width in [0.0625, 0.125, 0.25, 0.3, 0.5, 0.75, 1.0, 1.25, 2.0] {
-            let network = I3d {
-                width,
-                ..I3d::paper(Stream::Rgb, 5)
-            };
+            let network = I3d { width, ..I3d::paper(Stream::Rgb, 5) };
             let tensors = network
                 .variables()
                 .into_iter()
-                .map(|(name, shape)| {
-                    (
-                        name,
-                        Tensor {
-                            shape,
-                            data: Vec::new(),
-                        },
-                    )
-                })
+                .map(|(name, shape)| (name, Tensor { shape, data: Vec::new() }))
                 .collect::<BTreeMap<_, _>>();
-            let found = I3d {
-                width: super::width(&tensors, network.channels(64)),
-                ..network
-            };
-            assert_eq!(
-                found.variables(),
-                network.variables(),
-                "width {width}, found {}",
-                found.width
-            );
+            let found = I3d { width: super::width(&tensors, network.channels(64)), ..network };
+            assert_eq!(found.variables(), network.variables(), "width {width}, found {}", found.width);
             if width.fract() == 0.0 || (width * 16.0).fract() == 0.0 {
                 assert_eq!(found.width, width);
             }

@@ -123,14 +123,7 @@ impl Checkpoint {
     pub fn from_tensorflow(place: &str, index: &[u8], shards: &[&[u8]]) -> Result<Checkpoint> {
         let (found, skipped) = tf_bundle::read(place, index, shards)?;
         let files: Vec<&[u8]> = std::iter::once(index).chain(shards.iter().copied()).collect();
-        Checkpoint::new(
-            place,
-            Format::TensorFlow,
-            &files,
-            found,
-            skipped,
-            Metadata::default(),
-        )
+        Checkpoint::new(place, Format::TensorFlow, &files, found, skipped, Metadata::default())
     }
 
     fn new(
@@ -146,14 +139,7 @@ impl Checkpoint {
         let mut hash = Sha256::new();
         files.iter().for_each(|file| hash.update(file));
         let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Checkpoint {
-            place: place.to_string(),
-            format,
-            sha256,
-            tensors,
-            metadata,
-            skipped,
-        })
+        Ok(Checkpoint { place: place.to_string(), format, sha256, tensors, metadata, skipped })
     }
 
     /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
@@ -161,9 +147,7 @@ impl Checkpoint {
         // Without values a tensor's dimensions mean nothing and may be of any size.
         let shape = |name: &str| {
             let tensor = self.tensors.get(name).filter(|tensor| !tensor.data.is_empty());
-            tensor
-                .map(|tensor| tensor.shape.as_slice())
-                .ok_or_else(|| self.no_network(name))
+            tensor.map(|tensor| tensor.shape.as_slice()).ok_or_else(|| self.no_network(name))
         };
         let stem = format!("{}/conv_3d/w", crate::network::ENDPOINTS[0].name);
         let bias = format!("{LOGITS_PER_STEP}/conv_3d/b");
@@ -177,20 +161,9 @@ impl Checkpoint {
                 ),
             ));
         };
-        let Metadata {
-            width,
-            classes: stated_classes,
-            stream,
-            input_size,
-            ..
-        } = self.metadata;
+        let Metadata { width, classes: stated_classes, stream, input_size, .. } = self.metadata;
         let width = width.unwrap_or_else(|| load::width(&self.tensors, stem_channels));
-        let network = I3d {
-            in_channels,
-            classes,
-            width,
-            input_size: input_size.unwrap_or(224),
-        };
+        let network = I3d { in_channels, classes, width, input_size: input_size.unwrap_or(224) };
         let states = |what: &str, stated: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
             Error::checkpoint(
                 &self.place,
@@ -201,15 +174,10 @@ impl Checkpoint {
         };
         match (stated_classes, stream) {
             (Some(stated), _) if stated != classes => Err(states("classes", &stated, &classes)),
-            (_, Some(stated)) if stated.channels() != in_channels => Err(states(
-                "stream",
-                &stated,
-                &format!("{in_channels} input channels"),
-            )),
-            _ => network
-                .validate()
-                .map(|()| network)
-                .map_err(|e| Error::checkpoint(&self.place, e)),
+            (_, Some(stated)) if stated.channels() != in_channels => {
+                Err(states("stream", &stated, &format!("{in_channels} input channels")))
+            }
+            _ => network.validate().map(|()| network).map_err(|e| Error::checkpoint(&self.place, e)),
         }
     }
 
@@ -238,9 +206,7 @@ impl Checkpoint {
     /// the same bytes. `labels` go into the metadata, instead of those already there.
     pub fn to_safetensors(&self, labels: Option<&[String]>) -> Result<Vec<u8>> {
         let network = self.network()?;
-        let labels = labels
-            .map(<[String]>::to_vec)
-            .or_else(|| self.metadata.labels.clone());
+        let labels = labels.map(<[String]>::to_vec).or_else(|| self.metadata.labels.clone());
         if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != network.classes) {
             return Err(Error::labels(
                 &self.place,
@@ -260,11 +226,7 @@ impl Checkpoint {
             classes: Some(network.classes),
             labels,
             source: self.metadata.source.clone().or_else(|| Some(file_name.into())),
-            source_sha256: self
-                .metadata
-                .source_sha256
-                .clone()
-                .or_else(|| Some(self.sha256.clone())),
+            source_sha256: self.metadata.source_sha256.clone().or_else(|| Some(self.sha256.clone())),
             name: self.metadata.name.clone(),
         };
         safetensors_file::write(&self.tensors, &metadata)

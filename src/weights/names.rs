@@ -49,10 +49,7 @@ fn roles() -> HashMap<String, Role> {
         ] {
             let name = format!("{unit}/batch_norm/{vector}");
             roles.insert(name.clone(), Role::Variable(name.clone()));
-            roles.insert(
-                format!("{sonnet}/batch_norm/{sonnet_2}"),
-                Role::Variable(name.clone()),
-            );
+            roles.insert(format!("{sonnet}/batch_norm/{sonnet_2}"), Role::Variable(name.clone()));
             roles.insert(format!("{piergiaj}.bn.{torch}"), Role::Variable(name.clone()));
             roles.insert(format!("{hassony2}.batch3d.{torch}"), Role::Variable(name));
         }
@@ -86,11 +83,7 @@ fn aliases(unit: &str) -> [String; 3] {
     if number == "0" {
         return [sonnet, format!("{module}.b0"), format!("{module_small}.branch_0")];
     }
-    [
-        sonnet,
-        format!("{module}.b{number}{letter}"),
-        format!("{module_small}.branch_{number}.{step}"),
-    ]
+    [sonnet, format!("{module}.b{number}{letter}"), format!("{module_small}.branch_{number}.{step}")]
 }
 
 fn decapitalised(name: &str) -> String {
@@ -120,10 +113,8 @@ fn bookkeeping(name: &str) -> Option<&'static str> {
         )
     {
         Some("optimizer slots")
-    } else if matches!(
-        last,
-        "num_batches_tracked" | "_counter" | "_hidden" | "save_counter" | "global_step"
-    ) {
+    } else if matches!(last, "num_batches_tracked" | "_counter" | "_hidden" | "save_counter" | "global_step")
+    {
         Some("counters")
     } else if name == "_CHECKPOINTABLE_OBJECT_GRAPH" {
         Some("object graph")
@@ -216,11 +207,7 @@ fn channels_last(tensor: Tensor) -> Result<Tensor, Problem> {
     }
     let mut data = vec![0f32; tensor.data.len()];
     // Without values the dimensions are not bounded by anything, not even their product.
-    let (taps, c_out) = if data.is_empty() {
-        (0, 0)
-    } else {
-        (kt * kh * kw, c_out)
-    };
+    let (taps, c_out) = if data.is_empty() { (0, 0) } else { (kt * kh * kw, c_out) };
     let filter = c_in * taps;
     // A few filters at a time stay in the cache, and every write fills most of a cache line.
     for first in (0..c_out).step_by(16) {
@@ -234,10 +221,7 @@ fn channels_last(tensor: Tensor) -> Result<Tensor, Problem> {
             }
         }
     }
-    Ok(Tensor {
-        shape: vec![kt, kh, kw, c_in, c_out],
-        data,
-    })
+    Ok(Tensor { shape: vec![kt, kh, kw, c_in, c_out], data })
 }
 
 /// `g * (w x - mean) / s + beta` is `(g w x - g mean) / s + beta`, so a scale vanishes in the weights and the mean.
@@ -309,15 +293,9 @@ mod tests {
     #[test]
     fn scopes_are_removed() {
         for (name, want) in [
-            (
-                "RGB/inception_i3d/Conv3d_1a_7x7/conv_3d/w",
-                "Conv3d_1a_7x7/conv_3d/w",
-            ),
+            ("RGB/inception_i3d/Conv3d_1a_7x7/conv_3d/w", "Conv3d_1a_7x7/conv_3d/w"),
             ("Flow/inception_i3d/Mixed_3b/x", "Mixed_3b/x"),
-            (
-                "model/Conv3d_1a_7x7/conv3d/w/.ATTRIBUTES/VARIABLE_VALUE",
-                "Conv3d_1a_7x7/conv3d/w",
-            ),
+            ("model/Conv3d_1a_7x7/conv3d/w/.ATTRIBUTES/VARIABLE_VALUE", "Conv3d_1a_7x7/conv3d/w"),
             ("module.logits.conv3d.bias", "logits.conv3d.bias"),
             ("Conv3d_1a_7x7/conv_3d/w", "Conv3d_1a_7x7/conv_3d/w"),
         ] {
@@ -339,11 +317,7 @@ mod tests {
                 }
             }
         }
-        let tensor = channels_last(Tensor {
-            shape: shape.to_vec(),
-            data,
-        })
-        .unwrap();
+        let tensor = channels_last(Tensor { shape: shape.to_vec(), data }).unwrap();
         assert_eq!(tensor.shape, [2, 1, 4, 3, 2]);
         let at = |t: usize, w: usize, i: usize, o: usize| tensor.data[((t * 4 + w) * 3 + i) * 2 + o];
         assert_eq!(at(1, 2, 1, 1), 1112.0);

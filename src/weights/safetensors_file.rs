@@ -64,22 +64,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
             .ok_or_else(|| {
                 format!("tensor {name} lies outside of the file: it is damaged; download it again")
             })?;
-        tensors.push((
-            name,
-            Tensor {
-                shape: info.shape.clone(),
-                data: element.to_f32(bytes),
-            },
-        ));
+        tensors.push((name, Tensor { shape: info.shape.clone(), data: element.to_f32(bytes) }));
     }
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     skipped.sort();
-    let metadata = header
-        .metadata()
-        .as_ref()
-        .map(metadata_from)
-        .transpose()?
-        .unwrap_or_default();
+    let metadata = header.metadata().as_ref().map(metadata_from).transpose()?.unwrap_or_default();
     Ok((tensors, skipped, metadata))
 }
 
@@ -97,18 +86,14 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
     let text = |key: &str| map.get(key).cloned();
     let architecture = text("architecture");
     if let Some(other) = architecture.as_deref().filter(|&a| a != ARCHITECTURE) {
-        return Err(format!(
-            "is a checkpoint of architecture {other:?}; this program runs {ARCHITECTURE:?}"
-        ));
+        return Err(format!("is a checkpoint of architecture {other:?}; this program runs {ARCHITECTURE:?}"));
     }
     let stream = match text("stream").as_deref() {
         None => None,
         Some("rgb") => Some(crate::network::Stream::Rgb),
         Some("flow") => Some(crate::network::Stream::Flow),
         Some(other) => {
-            return Err(format!(
-                "has metadata `stream` = {other:?}; expected \"rgb\" or \"flow\""
-            ));
+            return Err(format!("has metadata `stream` = {other:?}; expected \"rgb\" or \"flow\""));
         }
     };
     Ok(Metadata {
@@ -149,11 +134,7 @@ pub(super) fn write(
         end += Element::F32.size() * tensor.data.len();
         header.insert(
             name,
-            Item::Tensor(Info {
-                dtype: "F32",
-                shape: &tensor.shape,
-                data_offsets: [start, end],
-            }),
+            Item::Tensor(Info { dtype: "F32", shape: &tensor.shape, data_offsets: [start, end] }),
         );
     }
     let mut json = serde_json::to_vec(&header)?;
@@ -163,26 +144,14 @@ pub(super) fn write(
     bytes.extend_from_slice(&(json.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&json);
     for tensor in tensors.values() {
-        tensor
-            .data
-            .iter()
-            .for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+        tensor.data.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
     }
     Ok(bytes)
 }
 
 fn metadata_map(metadata: &Metadata) -> Result<BTreeMap<&'static str, String>, serde_json::Error> {
-    let Metadata {
-        architecture,
-        stream,
-        width,
-        input_size,
-        classes,
-        labels,
-        source,
-        source_sha256,
-        name,
-    } = metadata;
+    let Metadata { architecture, stream, width, input_size, classes, labels, source, source_sha256, name } =
+        metadata;
     let labels = labels.as_ref().map(serde_json::to_string).transpose()?;
     let entries = [
         ("architecture", architecture.clone()),
@@ -195,8 +164,5 @@ fn metadata_map(metadata: &Metadata) -> Result<BTreeMap<&'static str, String>, s
         ("source_sha256", source_sha256.clone()),
         ("name", name.clone()),
     ];
-    Ok(entries
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect())
+    Ok(entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
 }

@@ -21,11 +21,7 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, Problem> {
 }
 
 fn mistake(bytes: &[u8]) -> Problem {
-    let text: String = bytes
-        .iter()
-        .take(200)
-        .map(|&b| char::from(b).to_ascii_lowercase())
-        .collect();
+    let text: String = bytes.iter().take(200).map(|&b| char::from(b).to_ascii_lowercase()).collect();
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || "\u{ef}\u{bb}\u{bf}".contains(c));
     if text.starts_with("version https://git-lfs") {
         return "is a Git LFS pointer, not the file itself: run `git lfs pull` or download the real file"

@@ -95,13 +95,20 @@ pub fn conv(
 }
 
 /// A pool: SAME padding for max, none for avg.
-pub fn pool(kernel: &'static Kernel, [n, t, h, w]: [u32; 4], c: u32, window: [u32; 3], stride: [u32; 3]) -> Case {
+pub fn pool(
+    kernel: &'static Kernel,
+    [n, t, h, w]: [u32; 4],
+    c: u32,
+    window: [u32; 3],
+    stride: [u32; 3],
+) -> Case {
     let max = kernel.name == manifest::MAX_POOL3D.name;
     let mut output = [n, 0, 0, 0];
     let mut pad = [0; 4];
     for (axis, length) in [t, h, w].into_iter().enumerate() {
         let (out, p, _) = same_padding(length as usize, window[axis] as usize, stride[axis] as usize);
-        (output[axis + 1], pad[axis]) = if max { (out as u32, p as u32) } else { (length - window[axis] + 1, 0) };
+        (output[axis + 1], pad[axis]) =
+            if max { (out as u32, p as u32) } else { (length - window[axis] + 1, 0) };
     }
     let params = PoolParams {
         input: [n, t, h, w],

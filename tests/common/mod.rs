@@ -3,6 +3,7 @@
 
 pub mod cases;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use i3d::backend::gpu::{AdapterKind, Gpu, adapters};
@@ -83,7 +84,9 @@ pub fn compare(got: &[f32], want: &[f32], tolerance: Tolerance) -> Result<(), St
     }
     let bad = |(g, w): (f32, f32)| match (g.is_nan(), w.is_nan()) {
         (true, true) => false,
-        (false, false) => !((g - w).abs() <= tolerance.abs + tolerance.rel * w.abs()),
+        (false, false) => {
+            (g - w).abs().partial_cmp(&(tolerance.abs + tolerance.rel * w.abs())) == Some(Ordering::Greater)
+        }
         _ => true,
     };
     let outliers: Vec<usize> = (0..got.len()).filter(|&i| bad((got[i], want[i]))).collect();

@@ -7,10 +7,7 @@ use std::path::Path;
 #[track_caller]
 fn says(path: &Path, words: &[&str]) -> usize {
     let (count, text) = failure(path);
-    assert!(
-        text.starts_with(&path.display().to_string()),
-        "the place comes first: {text}"
-    );
+    assert!(text.starts_with(&path.display().to_string()), "the place comes first: {text}");
     assert!(!text.contains('\n') && text.len() < 420, "one sentence: {text}");
     for word in words {
         assert!(text.contains(word), "`{word}` is missing in: {text}");
@@ -26,32 +23,18 @@ fn files_that_are_no_video() {
         std::fs::write(&path, bytes).expect("it is written");
         path
     };
-    says(
-        &dir.path().join("missing.mp4"),
-        &["No such file"].map(|text| if cfg!(unix) { text } else { "" }),
-    );
+    says(&dir.path().join("missing.mp4"), &["No such file"].map(|text| if cfg!(unix) { text } else { "" }));
     says(&file("empty.mp4", b""), &["empty", "0 bytes"]);
-    says(
-        &file("text.mp4", "Just some words.\n".repeat(50).as_bytes()),
-        &["no video"],
-    );
-    says(
-        &file("text.txt", "Just some words.\n".repeat(50).as_bytes()),
-        &["text file"],
-    );
-    says(
-        &file("bm.txt", "BM is no picture.\n".repeat(50).as_bytes()),
-        &["text file"],
-    );
+    says(&file("text.mp4", "Just some words.\n".repeat(50).as_bytes()), &["no video"]);
+    says(&file("text.txt", "Just some words.\n".repeat(50).as_bytes()), &["text file"]);
+    says(&file("bm.txt", "BM is no picture.\n".repeat(50).as_bytes()), &["text file"]);
     says(&file("noise.avi", &[7; 5000]), &["no video"]);
     says(&file("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"), &["damaged"]);
     std::fs::create_dir(dir.path().join("bare")).expect("it is made");
     says(&dir.path().join("bare"), &["no pictures", "png"]);
     let sound = ffmpeg(dir.path(), "-f lavfi -i sine=duration=1 -c:a aac sound.mp4");
     says(&sound, &["sound but no video"]);
-    let error = open(&dir.path().join("missing.mp4"))
-        .err()
-        .expect("it is missing");
+    let error = open(&dir.path().join("missing.mp4")).err().expect("it is missing");
     assert_eq!(error.code(), "io");
 }
 
@@ -67,11 +50,7 @@ fn cut_off_videos() {
     says(&path, &["no video", "moov atom not found"]);
 
     for name in ["fast.mp4", "stream.mkv"] {
-        let flags = if name == "fast.mp4" {
-            "-movflags +faststart"
-        } else {
-            ""
-        };
+        let flags = if name == "fast.mp4" { "-movflags +faststart" } else { "" };
         let whole = ffmpeg(dir.path(), &format!("{source} {flags} {name}"));
         let bytes = std::fs::read(&whole).expect("ffmpeg wrote it");
         let path = dir.path().join(format!("cut_{name}"));
@@ -80,10 +59,7 @@ fn cut_off_videos() {
         assert!((20..90).contains(&count), "{name}: {count} of 100 frames");
         let (_, text) = failure(&path);
         assert!(
-            text.contains(&format!(
-                "breaks after {count} frames ({:.2} s)",
-                (count - 1) as f64 / 25.0
-            )),
+            text.contains(&format!("breaks after {count} frames ({:.2} s)", (count - 1) as f64 / 25.0)),
             "{text}"
         );
     }
@@ -109,26 +85,14 @@ fn damage_in_the_middle() {
 #[test]
 fn without_ffmpeg() {
     let dir = folder();
-    let path = ffmpeg(
-        dir.path(),
-        "-f lavfi -i testsrc2=size=32x32:rate=5:duration=1 -c:v libx264 a.mp4",
-    );
+    let path = ffmpeg(dir.path(), "-f lavfi -i testsrc2=size=32x32:rate=5:duration=1 -c:v libx264 a.mp4");
     let good = Tools::default();
     let nowhere = dir.path().join("nowhere");
     for tools in [
-        Tools {
-            ffmpeg: nowhere.clone(),
-            ..good.clone()
-        },
-        Tools {
-            ffprobe: nowhere.clone(),
-            ..good.clone()
-        },
+        Tools { ffmpeg: nowhere.clone(), ..good.clone() },
+        Tools { ffprobe: nowhere.clone(), ..good.clone() },
     ] {
-        let text = open_with(&tools, &path)
-            .err()
-            .expect("there is no such program")
-            .to_string();
+        let text = open_with(&tools, &path).err().expect("there is no such program").to_string();
         for word in [
             "apt install ffmpeg",
             "dnf install",
@@ -140,19 +104,10 @@ fn without_ffmpeg() {
             assert!(text.contains(word), "`{word}` is missing in: {text}");
         }
     }
-    let unstartable = open_with(
-        &Tools {
-            ffprobe: dir.path().to_owned(),
-            ..good
-        },
-        &path,
-    )
-    .err()
-    .expect("a folder is no program");
-    assert!(
-        unstartable.to_string().contains("cannot be started"),
-        "{unstartable}"
-    );
+    let unstartable = open_with(&Tools { ffprobe: dir.path().to_owned(), ..good }, &path)
+        .err()
+        .expect("a folder is no program");
+    assert!(unstartable.to_string().contains("cannot be started"), "{unstartable}");
 }
 
 /// Runs in a process of its own, because the environment belongs to the whole process.
@@ -170,11 +125,7 @@ fn environment_names_the_programs() {
     let test = std::env::current_exe().expect("a test has a program");
     let status = std::process::Command::new(test)
         .args(["--exact", "bad_input::environment_names_the_programs"])
-        .envs([
-            (INNER, "1"),
-            ("I3D_FFMPEG", "/x/ffmpeg"),
-            ("I3D_FFPROBE", "/x/ffprobe"),
-        ])
+        .envs([(INNER, "1"), ("I3D_FFMPEG", "/x/ffmpeg"), ("I3D_FFPROBE", "/x/ffprobe")])
         .output()
         .expect("it starts")
         .status;

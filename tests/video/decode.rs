@@ -4,10 +4,7 @@ use crate::{ffmpeg, folder, frames, planes};
 use i3d::video::{Color, Matrix, Pixels, Rate, Rotation, Samples, open};
 
 fn seconds(frames: &[i3d::video::Frame]) -> Vec<f64> {
-    frames
-        .iter()
-        .map(|frame| (frame.seconds * 1e6).round() / 1e6)
-        .collect()
+    frames.iter().map(|frame| (frame.seconds * 1e6).round() / 1e6).collect()
 }
 
 #[test]
@@ -37,10 +34,7 @@ fn planes_and_times_are_those_of_the_file() {
     let path = ffmpeg(dir.path(), "-i a.mkv -c:v libx264 -bf 3 -g 12 b.mp4");
     let source = open(&path).expect("it opens");
     let info = source.info().clone();
-    assert_eq!(
-        (info.width, info.height, info.rotation, info.frames),
-        (160, 120, 0, Some(30))
-    );
+    assert_eq!((info.width, info.height, info.rotation, info.frames), (160, 120, 0, Some(30)));
     assert_eq!(info.codec.as_deref(), Some("h264"));
     assert!((info.fps.expect("known") - 30000.0 / 1001.0).abs() < 1e-3);
     assert!((info.duration_seconds.expect("known") - 1.001).abs() < 1e-3);
@@ -49,11 +43,7 @@ fn planes_and_times_are_those_of_the_file() {
     let start = got[0].seconds;
     for (i, frame) in got.iter().enumerate() {
         let want = i as f64 * 1001.0 / 30000.0;
-        assert!(
-            (frame.seconds - start - want).abs() < 1e-9,
-            "{i}: {} and {want}",
-            frame.seconds - start
-        );
+        assert!((frame.seconds - start - want).abs() < 1e-9, "{i}: {} and {want}", frame.seconds - start);
     }
 }
 
@@ -66,18 +56,12 @@ fn variable_frame_rate() {
         "-f lavfi -i testsrc2=size=64x48:rate=50:duration=1 -vf select='lt(mod(n\\,10)\\,3)' -vsync vfr -c:v libx264 vfr.mp4",
     );
     let got = frames(&path);
-    let want: Vec<f64> = (0..50)
-        .filter(|n| n % 10 < 3)
-        .map(|n| f64::from(n) / 50.0)
-        .collect();
+    let want: Vec<f64> = (0..50).filter(|n| n % 10 < 3).map(|n| f64::from(n) / 50.0).collect();
     assert_eq!(seconds(&got), want);
     let mut samples = Samples::new(open(&path).expect("it opens"), Rate::I3D).expect("a good rate");
     let mut outputs = Vec::new();
     while let Some(sample) = samples.next_sample().expect("it decodes") {
-        outputs.extend(std::iter::repeat_n(
-            (sample.frame.seconds * 50.0).round() as u32,
-            sample.times,
-        ));
+        outputs.extend(std::iter::repeat_n((sample.frame.seconds * 50.0).round() as u32, sample.times));
     }
     // Outputs every 2 source frames; the nearest of those that are left, at 6 the earlier of 2 and 10.
     assert_eq!(outputs[..8], [0, 2, 2, 2, 10, 10, 12, 12]);
@@ -87,11 +71,9 @@ fn variable_frame_rate() {
 #[test]
 fn solid_colours_in_all_colour_spaces() {
     let dir = folder();
-    for (matrix, name) in [
-        (Matrix::Bt601, "smpte170m"),
-        (Matrix::Bt709, "bt709"),
-        (Matrix::Bt2020, "bt2020nc"),
-    ] {
+    for (matrix, name) in
+        [(Matrix::Bt601, "smpte170m"), (Matrix::Bt709, "bt709"), (Matrix::Bt2020, "bt2020nc")]
+    {
         for (full_range, range) in [(false, "tv"), (true, "pc")] {
             let space = if name == "bt2020nc" { "bt2020" } else { name };
             let pix = if full_range { "yuvj420p" } else { "yuv420p" };
@@ -106,19 +88,12 @@ fn solid_colours_in_all_colour_spaces() {
             let got = frames(&path);
             let frame = &got[2];
             assert_eq!(frame.color, Color { matrix, full_range }, "{name} {range}");
-            let rgb = i3d::preprocess::RgbPreprocess {
-                short_side: 64,
-                crop: 32,
-            }
-            .rgb_from_frame(frame);
+            let rgb = i3d::preprocess::RgbPreprocess { short_side: 64, crop: 32 }.rgb_from_frame(frame);
             for pixel in rgb.chunks(3) {
                 for (got, want) in pixel.iter().zip([0xC0, 0x60, 0x20]) {
                     let got = (got + 1.0) * 127.5;
                     // Samples of 8 bits, rounded once each: half a step times the matrix.
-                    assert!(
-                        (got - want as f32).abs() < 2.5,
-                        "{name} {range}: {got} and {want}"
-                    );
+                    assert!((got - want as f32).abs() < 2.5, "{name} {range}: {got} and {want}");
                 }
             }
         }
@@ -134,20 +109,8 @@ fn colour_of_streams_that_do_not_say() {
         );
         frames(&ffmpeg(dir.path(), &source))[0].color
     };
-    assert_eq!(
-        color("64x718"),
-        Color {
-            matrix: Matrix::Bt601,
-            full_range: false
-        }
-    );
-    assert_eq!(
-        color("64x720"),
-        Color {
-            matrix: Matrix::Bt709,
-            full_range: false
-        }
-    );
+    assert_eq!(color("64x718"), Color { matrix: Matrix::Bt601, full_range: false });
+    assert_eq!(color("64x720"), Color { matrix: Matrix::Bt709, full_range: false });
 }
 
 #[test]
@@ -162,38 +125,20 @@ fn other_sample_formats_become_planes() {
         let frame = got[1].clone();
         assert_eq!((frame.width, frame.height), (161, 121), "{format}");
         if let Pixels::I420 { y, u, v } = &frame.pixels {
-            assert_eq!(
-                (y.len(), u.len(), v.len()),
-                (161 * 121, 81 * 61, 81 * 61),
-                "{format}"
-            );
+            assert_eq!((y.len(), u.len(), v.len()), (161 * 121, 81 * 61, 81 * 61), "{format}");
         }
         frame
     };
-    for format in [
-        "yuv420p",
-        "yuv422p",
-        "yuv444p",
-        "yuv420p10le",
-        "yuv422p10le",
-        "yuv444p12le",
-    ] {
+    for format in ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p12le"] {
         let frame = luma(format, "ffv1");
         let (y, u, v) = planes(&frame);
         assert!(y.iter().all(|&y| y.abs_diff(126) <= 1), "{format}: {}", y[0]);
-        assert!(
-            [u, v].concat().iter().all(|&c| c.abs_diff(128) <= 1),
-            "{format}: {} {}",
-            u[0],
-            v[0]
-        );
+        assert!([u, v].concat().iter().all(|&c| c.abs_diff(128) <= 1), "{format}: {} {}", u[0], v[0]);
     }
     let frame = luma("gray", "ffv1");
     assert!(planes(&frame).1.iter().all(|&u| u == 128));
     let frame = luma("bgr0", "ffv1");
-    let Pixels::Rgb(rgb) = frame.pixels else {
-        panic!("RGB stays RGB")
-    };
+    let Pixels::Rgb(rgb) = frame.pixels else { panic!("RGB stays RGB") };
     assert_eq!(rgb.len(), 161 * 121 * 3);
     assert!(rgb.iter().all(|&value| value.abs_diff(128) <= 2), "{}", rgb[0]);
     // The range survives the way down from 10 bits.
@@ -203,11 +148,7 @@ fn other_sample_formats_become_planes() {
     );
     let got = frames(&path);
     assert!(got[0].color.full_range);
-    assert!(
-        planes(&got[0]).0.iter().all(|&y| y >= 254),
-        "{}",
-        planes(&got[0]).0[0]
-    );
+    assert!(planes(&got[0]).0.iter().all(|&y| y >= 254), "{}", planes(&got[0]).0[0]);
 }
 
 #[test]
@@ -238,12 +179,7 @@ fn rotated_recordings() {
     );
     let plain = std::fs::read(dir.path().join("plain.mp4")).expect("ffmpeg wrote it");
     // The display matrix, where the track header keeps it: x' = a·x + c·y, y' = b·x + d·y.
-    let matrix = plain
-        .windows(4)
-        .position(|name| name == b"tkhd")
-        .expect("a track")
-        + 4
-        + 40;
+    let matrix = plain.windows(4).position(|name| name == b"tkhd").expect("a track") + 4 + 40;
     for (degrees, [a, b, c, d], rotation, white) in [
         (90, [0, 1, -1, 0], Rotation::R90, [false, true, false, false]),
         (180, [-1, 0, 0, -1], Rotation::R180, [false, false, true, false]),
@@ -261,18 +197,11 @@ fn rotated_recordings() {
         assert_eq!((frame.width, frame.height, frame.rotation), (64, 32, rotation));
         let size = frame.upright_size();
         assert_eq!(size, if degrees == 180 { (64, 32) } else { (32, 64) });
-        let whole = i3d::preprocess::RgbPreprocess {
-            short_side: 32,
-            crop: 32,
-        };
+        let whole = i3d::preprocess::RgbPreprocess { short_side: 32, crop: 32 };
         let rgb = whole.resized_rgb(frame, whole.full_region(frame));
         let at = |x: usize, y: usize| rgb[(y * size.0 + x) * 3] > 128.0;
         let (right, bottom) = (size.0 - 1, size.1 - 1);
-        assert_eq!(
-            [at(0, 0), at(right, 0), at(right, bottom), at(0, bottom)],
-            white,
-            "{degrees}"
-        );
+        assert_eq!([at(0, 0), at(right, 0), at(right, bottom), at(0, bottom)], white, "{degrees}");
     }
 }
 
@@ -287,10 +216,7 @@ fn pictures_that_change_size_are_scaled_to_the_first() {
         dir.path(),
         "-f lavfi -i color=c=gray:size=96x80:rate=25:duration=0.4 -c:v mpeg2video -f mpegts two.ts",
     );
-    let both = [
-        std::fs::read(dir.path().join("one.ts")),
-        std::fs::read(dir.path().join("two.ts")),
-    ];
+    let both = [std::fs::read(dir.path().join("one.ts")), std::fs::read(dir.path().join("two.ts"))];
     let path = dir.path().join("both.ts");
     std::fs::write(&path, both.map(|bytes| bytes.expect("ffmpeg wrote it")).concat()).expect("it is written");
     let mut source = open(&path).expect("it opens");
@@ -306,19 +232,11 @@ fn pictures_that_change_size_are_scaled_to_the_first() {
 #[test]
 fn odd_names_are_only_names() {
     let dir = folder();
-    let plain = ffmpeg(
-        dir.path(),
-        "-f lavfi -i testsrc2=size=32x32:rate=5:duration=1 -c:v libx264 plain.mp4",
-    );
-    for name in [
-        "-i.mp4",
-        "concat:x.mp4",
-        "a b'c\"d$(x).mp4",
-        "clip[1].mp4",
-        "50%d.mp4",
-        "ünï.mp4",
-        "no_extension",
-    ] {
+    let plain =
+        ffmpeg(dir.path(), "-f lavfi -i testsrc2=size=32x32:rate=5:duration=1 -c:v libx264 plain.mp4");
+    for name in
+        ["-i.mp4", "concat:x.mp4", "a b'c\"d$(x).mp4", "clip[1].mp4", "50%d.mp4", "ünï.mp4", "no_extension"]
+    {
         let path = dir.path().join(name);
         std::fs::copy(&plain, &path).expect("it is copied");
         assert_eq!(frames(&path).len(), 5, "{name}");
@@ -328,10 +246,7 @@ fn odd_names_are_only_names() {
 #[test]
 fn cover_pictures_are_no_video() {
     let dir = folder();
-    ffmpeg(
-        dir.path(),
-        "-f lavfi -i color=c=red:size=300x300 -frames:v 1 cover.png",
-    );
+    ffmpeg(dir.path(), "-f lavfi -i color=c=red:size=300x300 -frames:v 1 cover.png");
     let path = ffmpeg(
         dir.path(),
         "-f lavfi -i testsrc2=size=64x48:rate=5:duration=1 -i cover.png -map 1 -map 0 -c:v:1 libx264 -c:v:0 png -disposition:v:0 attached_pic cover.mp4",
@@ -357,9 +272,7 @@ fn a_dropped_source_ends_its_ffmpeg() {
         let running = std::fs::read_dir("/proc")
             .expect("Linux has it")
             .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok());
-        let alive = running
-            .filter(|line| String::from_utf8_lossy(line).contains(&name))
-            .count();
+        let alive = running.filter(|line| String::from_utf8_lossy(line).contains(&name)).count();
         assert_eq!(alive, 0, "ffmpeg still decodes {name}");
     }
 }

@@ -23,16 +23,11 @@ fn rgb_by_definition(color: Color, y: f64, u: f64, v: f64) -> [f64; 3] {
 
 /// Full-size chroma at a pixel, by its position: samples at (2i, 2j + 0.5), edges repeated.
 fn chroma_at(plane: &[u8], width: usize, height: usize, x: usize, y: usize) -> f64 {
-    bilinear(width, height, x as f64 / 2.0, (y as f64 - 0.5) / 2.0, |i, j| {
-        f64::from(plane[j * width + i])
-    })
+    bilinear(width, height, x as f64 / 2.0, (y as f64 - 0.5) / 2.0, |i, j| f64::from(plane[j * width + i]))
 }
 
 fn bilinear(width: usize, height: usize, x: f64, y: f64, at: impl Fn(usize, usize) -> f64) -> f64 {
-    let (x, y) = (
-        x.clamp(0.0, width as f64 - 1.0),
-        y.clamp(0.0, height as f64 - 1.0),
-    );
+    let (x, y) = (x.clamp(0.0, width as f64 - 1.0), y.clamp(0.0, height as f64 - 1.0));
     let (i, j) = (x.floor() as usize, y.floor() as usize);
     let (k, l) = ((i + 1).min(width - 1), (j + 1).min(height - 1));
     let (a, b) = (x - i as f64, y - j as f64);
@@ -81,9 +76,7 @@ fn reference(preprocess: RgbPreprocess, frame: &Frame) -> Vec<f64> {
 
 /// Noise that is the same on every run.
 fn noise(seed: &mut u64) -> u8 {
-    *seed = seed
-        .wrapping_mul(6364136223846793005)
-        .wrapping_add(1442695040888963407);
+    *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
     (*seed >> 56) as u8
 }
 
@@ -92,25 +85,11 @@ fn noise_frame(width: usize, height: usize, planar: bool) -> Frame {
     let mut bytes = |count: usize| (0..count).map(|_| noise(&mut seed)).collect::<Vec<u8>>();
     let chroma = width.div_ceil(2) * height.div_ceil(2);
     let pixels = match planar {
-        true => Pixels::I420 {
-            y: bytes(width * height),
-            u: bytes(chroma),
-            v: bytes(chroma),
-        },
+        true => Pixels::I420 { y: bytes(width * height), u: bytes(chroma), v: bytes(chroma) },
         false => Pixels::Rgb(bytes(width * height * 3)),
     };
-    let color = Color {
-        matrix: Matrix::Bt709,
-        full_range: false,
-    };
-    Frame {
-        width,
-        height,
-        seconds: 0.0,
-        pixels,
-        color,
-        rotation: Rotation::R0,
-    }
+    let color = Color { matrix: Matrix::Bt709, full_range: false };
+    Frame { width, height, seconds: 0.0, pixels, color, rotation: Rotation::R0 }
 }
 
 const ROTATIONS: [Rotation; 4] = [Rotation::R0, Rotation::R90, Rotation::R180, Rotation::R270];
@@ -130,10 +109,7 @@ fn agrees_with_the_plain_reference() {
     ] {
         for rotation in ROTATIONS {
             for planar in [true, false] {
-                let frame = Frame {
-                    rotation,
-                    ..noise_frame(w, h, planar)
-                };
+                let frame = Frame { rotation, ..noise_frame(w, h, planar) };
                 let (got, want) = (preprocess.rgb_from_frame(&frame), reference(preprocess, &frame));
                 assert_eq!(got.len(), preprocess.crop * preprocess.crop * 3);
                 assert_eq!(got.len(), want.len());
@@ -141,10 +117,7 @@ fn agrees_with_the_plain_reference() {
                 // neighbours, which is as large as the whole range in noise.
                 for (i, (got, want)) in got.iter().zip(&want).enumerate() {
                     let error = (f64::from(*got) - want).abs();
-                    assert!(
-                        error < 4e-6,
-                        "{w}x{h} {rotation:?} value {i}: {got} where {want} was expected"
-                    );
+                    assert!(error < 4e-6, "{w}x{h} {rotation:?} value {i}: {got} where {want} was expected");
                 }
             }
         }
@@ -153,10 +126,7 @@ fn agrees_with_the_plain_reference() {
 
 #[test]
 fn known_colours() {
-    let preprocess = RgbPreprocess {
-        short_side: 8,
-        crop: 8,
-    };
+    let preprocess = RgbPreprocess { short_side: 8, crop: 8 };
     for matrix in [Matrix::Bt601, Matrix::Bt709, Matrix::Bt2020] {
         for full_range in [false, true] {
             let color = Color { matrix, full_range };
@@ -169,19 +139,9 @@ fn known_colours() {
                 (255, 0, 255),
                 (120, 100, 150),
             ] {
-                let pixels = Pixels::I420 {
-                    y: vec![y; 30],
-                    u: vec![u; 9],
-                    v: vec![v; 9],
-                };
-                let frame = Frame {
-                    width: 6,
-                    height: 5,
-                    seconds: 0.0,
-                    pixels,
-                    color,
-                    rotation: Rotation::R0,
-                };
+                let pixels = Pixels::I420 { y: vec![y; 30], u: vec![u; 9], v: vec![v; 9] };
+                let frame =
+                    Frame { width: 6, height: 5, seconds: 0.0, pixels, color, rotation: Rotation::R0 };
                 let want = rgb_by_definition(color, f64::from(y), f64::from(u), f64::from(v));
                 for rgb in preprocess.rgb_from_frame(&frame).chunks(3) {
                     for (got, want) in rgb.iter().zip(want) {
@@ -194,53 +154,29 @@ fn known_colours() {
             }
         }
     }
-    let limited = Color {
-        matrix: Matrix::Bt601,
-        full_range: false,
-    };
+    let limited = Color { matrix: Matrix::Bt601, full_range: false };
     let red = rgb_by_definition(limited, 81.0, 90.0, 240.0);
-    assert!(
-        red[0] > 253.0 && red[1] < 2.0 && red[2] < 2.0,
-        "the definition itself is right: {red:?}"
-    );
+    assert!(red[0] > 253.0 && red[1] < 2.0 && red[2] < 2.0, "the definition itself is right: {red:?}");
 }
 
 #[test]
 fn two_pixels_by_hand() {
     // 2 pixels become 4: centres at -0.25, 0.25, 0.75, 1.25.
     let frame = grey(2, 2, 0.0, |x, _| [0, 100][x]);
-    let doubled = RgbPreprocess {
-        short_side: 4,
-        crop: 4,
-    };
-    let row: Vec<f32> = doubled
-        .resized_rgb(&frame, doubled.full_region(&frame))
-        .chunks(3)
-        .take(4)
-        .map(|p| p[0])
-        .collect();
+    let doubled = RgbPreprocess { short_side: 4, crop: 4 };
+    let row: Vec<f32> =
+        doubled.resized_rgb(&frame, doubled.full_region(&frame)).chunks(3).take(4).map(|p| p[0]).collect();
     assert_eq!(row, [0.0, 25.0, 75.0, 100.0]);
     // 4 become 2 without antialiasing: the mean of the two pixels around each centre.
     let frame = grey(4, 4, 0.0, |x, _| [0, 10, 20, 200][x]);
-    let halved = RgbPreprocess {
-        short_side: 2,
-        crop: 2,
-    };
-    let row: Vec<f32> = halved
-        .resized_rgb(&frame, halved.full_region(&frame))
-        .chunks(3)
-        .take(2)
-        .map(|p| p[0])
-        .collect();
+    let halved = RgbPreprocess { short_side: 2, crop: 2 };
+    let row: Vec<f32> =
+        halved.resized_rgb(&frame, halved.full_region(&frame)).chunks(3).take(2).map(|p| p[0]).collect();
     assert_eq!(row, [5.0, 110.0]);
     // 8 become 2: centres at 1.5 and 5.5, so pixels 0, 3, 4 and 7 have no say.
     let frame = grey(8, 8, 0.0, |x, _| [255, 10, 20, 255, 255, 30, 50, 255][x]);
-    let row: Vec<f32> = halved
-        .resized_rgb(&frame, halved.full_region(&frame))
-        .chunks(3)
-        .take(2)
-        .map(|p| p[0])
-        .collect();
+    let row: Vec<f32> =
+        halved.resized_rgb(&frame, halved.full_region(&frame)).chunks(3).take(2).map(|p| p[0]).collect();
     assert_eq!(row, [15.0, 40.0]);
 }
 
@@ -248,15 +184,9 @@ fn two_pixels_by_hand() {
 fn a_constant_picture_stays_constant() {
     for (w, h) in [(320, 240), (161, 121), (3, 200), (1, 1), (640, 360)] {
         for rotation in ROTATIONS {
-            let frame = Frame {
-                rotation,
-                ..grey(w, h, 0.0, |_, _| 77)
-            };
+            let frame = Frame { rotation, ..grey(w, h, 0.0, |_, _| 77) };
             for value in RgbPreprocess::for_input(224).rgb_from_frame(&frame) {
-                assert!(
-                    (value - (77.0 / 127.5 - 1.0)).abs() < 1e-6,
-                    "{w}x{h} {rotation:?}: {value}"
-                );
+                assert!((value - (77.0 / 127.5 - 1.0)).abs() < 1e-6, "{w}x{h} {rotation:?}: {value}");
             }
         }
     }
@@ -266,15 +196,8 @@ fn a_constant_picture_stays_constant() {
 fn rotation_turns_clockwise() {
     // White at the top left of the planes.
     let corner = |rotation| {
-        let frame = Frame {
-            rotation,
-            ..grey(8, 8, 0.0, |x, y| if x < 4 && y < 4 { 255 } else { 0 })
-        };
-        let rgb = RgbPreprocess {
-            short_side: 8,
-            crop: 8,
-        }
-        .rgb_from_frame(&frame);
+        let frame = Frame { rotation, ..grey(8, 8, 0.0, |x, y| if x < 4 && y < 4 { 255 } else { 0 }) };
+        let rgb = RgbPreprocess { short_side: 8, crop: 8 }.rgb_from_frame(&frame);
         let white = |x: usize, y: usize| rgb[(y * 8 + x) * 3] > 0.0;
         [white(0, 0), white(7, 0), white(7, 7), white(0, 7)]
     };
@@ -282,12 +205,8 @@ fn rotation_turns_clockwise() {
     assert_eq!(corner(Rotation::R90), [false, true, false, false]);
     assert_eq!(corner(Rotation::R180), [false, false, true, false]);
     assert_eq!(corner(Rotation::R270), [false, false, false, true]);
-    let degrees = [
-        (-90.0, Rotation::R270),
-        (450.0, Rotation::R90),
-        (181.0, Rotation::R180),
-        (-0.4, Rotation::R0),
-    ];
+    let degrees =
+        [(-90.0, Rotation::R270), (450.0, Rotation::R90), (181.0, Rotation::R180), (-0.4, Rotation::R0)];
     for (degrees, rotation) in degrees {
         assert_eq!(Rotation::from_degrees(degrees), rotation, "{degrees}");
     }
@@ -296,20 +215,11 @@ fn rotation_turns_clockwise() {
 #[test]
 fn sizes_and_crops() {
     let paper = RgbPreprocess::for_input(224);
-    assert_eq!(
-        paper,
-        RgbPreprocess {
-            short_side: 256,
-            crop: 224
-        }
-    );
+    assert_eq!(paper, RgbPreprocess { short_side: 256, crop: 224 });
     assert_eq!(RgbPreprocess::for_input(112).short_side, 128);
     assert_eq!(RgbPreprocess::for_input(64).short_side, 73);
     let geometry = |w, h, rotation| {
-        let frame = Frame {
-            rotation,
-            ..grey(w, h, 0.0, |_, _| 0)
-        };
+        let frame = Frame { rotation, ..grey(w, h, 0.0, |_, _| 0) };
         let (size, crop) = (paper.resized_size(&frame), paper.crop_region(&frame));
         (size.width, size.height, crop.left, crop.top)
     };
@@ -318,19 +228,14 @@ fn sizes_and_crops() {
     assert_eq!(geometry(1920, 1080, Rotation::R0), (455, 256, 115, 16));
     assert_eq!(geometry(256, 257, Rotation::R0), (256, 257, 16, 16));
     for (short_side, crop) in [(10, 11), (10, 0)] {
-        RgbPreprocess { short_side, crop }
-            .validate()
-            .expect_err("the crop does not fit");
+        RgbPreprocess { short_side, crop }.validate().expect_err("the crop does not fit");
     }
     paper.validate().expect("the paper's crop fits");
 }
 
 #[test]
 fn a_crop_is_a_part_of_the_whole() {
-    let preprocess = RgbPreprocess {
-        short_side: 40,
-        crop: 32,
-    };
+    let preprocess = RgbPreprocess { short_side: 40, crop: 32 };
     let frame = noise_frame(161, 121, true);
     let full = preprocess.resized_rgb(&frame, preprocess.full_region(&frame));
     let Size { width, .. } = preprocess.resized_size(&frame);
@@ -345,18 +250,12 @@ fn a_crop_is_a_part_of_the_whole() {
 
 #[test]
 fn the_description_names_every_parameter() {
-    let color = Color {
-        matrix: Matrix::Bt601,
-        full_range: false,
-    };
+    let color = Color { matrix: Matrix::Bt601, full_range: false };
     let described = RgbPreprocess::for_input(224).describe(Rate::I3D, Some(color));
     let json = serde_json::to_value(&described).expect("it is plain data");
     assert_eq!(json["fps"], 25.0);
     assert_eq!(json["short_side"], 256);
     assert_eq!(json["crop"], 224);
-    assert_eq!(
-        json["color"],
-        serde_json::json!({"matrix": "bt601", "full_range": false})
-    );
+    assert_eq!(json["color"], serde_json::json!({"matrix": "bt601", "full_range": false}));
     assert_eq!(json["range"], serde_json::json!([-1.0, 1.0]));
 }

@@ -10,10 +10,7 @@ fn sample(times: &[f64], rate: Rate) -> Vec<usize> {
         outputs.extend(sampler.push(seconds, index));
     }
     outputs.extend(sampler.finish());
-    outputs
-        .iter()
-        .flat_map(|sample| std::iter::repeat_n(sample.frame, sample.times))
-        .collect()
+    outputs.iter().flat_map(|sample| std::iter::repeat_n(sample.frame, sample.times)).collect()
 }
 
 fn at(fps: f64, count: usize) -> Vec<f64> {
@@ -23,9 +20,7 @@ fn at(fps: f64, count: usize) -> Vec<f64> {
 /// The rule, word by word: nearest in time, ties to the earlier, until the time of the last frame.
 fn plain(times: &[f64], fps: f64) -> Vec<usize> {
     let (first, last) = (times[0], times[times.len() - 1]);
-    let wanted = (0..)
-        .map(|k| first + f64::from(k) / fps)
-        .take_while(|&t| t <= last + 5e-6);
+    let wanted = (0..).map(|k| first + f64::from(k) / fps).take_while(|&t| t <= last + 5e-6);
     let nearest = |t: f64| {
         let far = |i: usize| (times[i] - t).abs();
         (0..times.len()).fold(0, |best, i| if far(i) < far(best) - 1e-5 { i } else { best })
@@ -38,48 +33,24 @@ fn table() {
     let r = Rate::I3D;
     assert_eq!(sample(&at(25.0, 5), r), [0, 1, 2, 3, 4]);
     assert_eq!(sample(&at(50.0, 7), r), [0, 2, 4, 6]);
-    assert_eq!(
-        sample(&at(10.0, 3), r),
-        [0, 0, 1, 1, 2, 2],
-        "outputs at 0, 40, 80, 120, 160, 200 ms"
-    );
-    assert_eq!(
-        sample(&at(12.5, 3), r),
-        [0, 0, 1, 1, 2],
-        "ties go to the earlier frame"
-    );
+    assert_eq!(sample(&at(10.0, 3), r), [0, 0, 1, 1, 2, 2], "outputs at 0, 40, 80, 120, 160, 200 ms");
+    assert_eq!(sample(&at(12.5, 3), r), [0, 0, 1, 1, 2], "ties go to the earlier frame");
     assert_eq!(sample(&[7.0], r), [0], "one frame is one output");
     assert_eq!(sample(&[], r), [0usize; 0]);
     assert_eq!(sample(&at(24.0, 25), r).len(), 26);
     assert_eq!(sample(&at(30000.0 / 1001.0, 300), r).len(), 250);
-    assert_eq!(
-        sample(&[0.0, 0.0, 0.04, 0.02, 0.08], r),
-        [0, 2, 4],
-        "times that do not grow are left out"
-    );
+    assert_eq!(sample(&[0.0, 0.0, 0.04, 0.02, 0.08], r), [0, 2, 4], "times that do not grow are left out");
     assert_eq!(sample(&[0.0, f64::NAN, 0.04], r), [0, 2]);
     assert_eq!(sample(&at(25.0, 3), Rate::Fps(12.5)), [0, 2]);
 }
 
 #[test]
 fn agrees_with_the_rule() {
-    let varying: Vec<f64> = (0..200)
-        .map(|i| i as f64 * 0.031 + f64::from(i * 7919 % 13) * 0.002)
-        .collect();
-    let mut cases: Vec<Vec<f64>> = [
-        24.0,
-        25.0,
-        30.0,
-        30000.0 / 1001.0,
-        24000.0 / 1001.0,
-        50.0,
-        60.0,
-        10.0,
-        12.5,
-        19.62,
-    ]
-    .map(|f| at(f, 150))
-    .into();
+    let varying: Vec<f64> = (0..200).map(|i| i as f64 * 0.031 + f64::from(i * 7919 % 13) * 0.002).collect();
+    let mut cases: Vec<Vec<f64>> =
+        [24.0, 25.0, 30.0, 30000.0 / 1001.0, 24000.0 / 1001.0, 50.0, 60.0, 10.0, 12.5, 19.62]
+            .map(|f| at(f, 150))
+            .into();
     cases.push(varying);
     for times in cases {
         for shift in [0.0, -0.5, 1234.567] {
@@ -101,11 +72,7 @@ fn times_in_microseconds_give_the_same_outputs() {
     for fps in [12.5, 24.0, 30000.0 / 1001.0, 50.0, 37.5] {
         let exact = at(fps, 500);
         let rounded: Vec<f64> = exact.iter().map(|t| (t * 1e6).floor() / 1e6).collect();
-        assert_eq!(
-            sample(&exact, Rate::I3D),
-            sample(&rounded, Rate::I3D),
-            "{fps} fps"
-        );
+        assert_eq!(sample(&exact, Rate::I3D), sample(&rounded, Rate::I3D), "{fps} fps");
     }
 }
 
@@ -122,10 +89,7 @@ fn rates_are_checked() {
     }
     assert_eq!("native".parse::<Rate>().ok(), Some(Rate::Native));
     assert_eq!("29.97".parse::<Rate>().ok(), Some(Rate::Fps(29.97)));
-    assert_eq!(
-        serde_json::json!([Rate::I3D, Rate::Native]).to_string(),
-        r#"[25.0,"native"]"#
-    );
+    assert_eq!(serde_json::json!([Rate::I3D, Rate::Native]).to_string(), r#"[25.0,"native"]"#);
 }
 
 struct Breaking(u32, VideoInfo);

@@ -14,10 +14,7 @@ fn mistaken_files_are_named() {
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 50883138\n";
     for (bytes, parts) in [
         (&b""[..], &["is empty", "download"][..]),
-        (
-            b"<!DOCTYPE html><html><body>Not found</body></html>",
-            &["web page", "download"],
-        ),
+        (b"<!DOCTYPE html><html><body>Not found</body></html>", &["web page", "download"]),
         (b"\n\n<html lang=en>", &["web page"]),
         (lfs, &["Git LFS pointer", "git lfs pull"]),
         (&index, &["index of a TensorFlow checkpoint", ".data"]),
@@ -25,10 +22,7 @@ fn mistaken_files_are_named() {
         (b"\x93NUMPY\x01\0", &["NumPy"]),
         (&tar, &["tar file"]),
         (b"\x80\x04}.", &["pickle", "torch.save"]),
-        (
-            b"\0\0\0\0 something",
-            &["no known checkpoint format", "00 00 00 00"],
-        ),
+        (b"\0\0\0\0 something", &["no known checkpoint format", "00 00 00 00"]),
         (b"PK\x05\x06", &["zip", "cut short"]),
     ] {
         assert_says(&sentence(Checkpoint::from_bytes("model", bytes)), parts);
@@ -46,9 +40,7 @@ fn try_all(bytes: &[u8], shard: &[u8]) {
 
 /// Cuts the file at many lengths and flips bits at many places, most of them in its first bytes, where sizes are.
 fn torture(file: &[u8], shard: &[u8]) {
-    let positions: Vec<usize> = (0..file.len())
-        .filter(|i| i % 7 == 0 && *i < 4000 || i % 997 == 0)
-        .collect();
+    let positions: Vec<usize> = (0..file.len()).filter(|i| i % 7 == 0 && *i < 4000 || i % 997 == 0).collect();
     let end = file.len().saturating_sub(400)..file.len();
     for at in positions.into_iter().chain(end.step_by(3)) {
         try_all(&file[..at], shard);
@@ -71,13 +63,8 @@ fn few() -> super::Tensors {
 #[test]
 fn no_damage_to_an_index_panics() {
     for snappy in [false, true] {
-        let (index, shards) = bundle(
-            items(&few(), "RGB/inception_i3d/"),
-            Options {
-                snappy,
-                ..Options::default()
-            },
-        );
+        let (index, shards) =
+            bundle(items(&few(), "RGB/inception_i3d/"), Options { snappy, ..Options::default() });
         torture(&index, &shards[0]);
     }
 }
@@ -86,14 +73,10 @@ fn no_damage_to_an_index_panics() {
 fn no_damage_to_records_with_valid_checksums_panics() {
     // Damage below the checksums: records are changed, then the table is written around them.
     let (index, shards) = bundle(items(&few(), ""), Options::default());
-    let entries = i3d::weights::tf_bundle::read_index("model", &index)
-        .unwrap()
-        .entries;
+    let entries = i3d::weights::tf_bundle::read_index("model", &index).unwrap().entries;
     assert!(!entries.is_empty());
     let header = vec![8, 1, 0x1a, 2, 8, 1];
-    let entry = vec![
-        8, 1, 0x12, 8, 0x12, 2, 8, 4, 0x12, 2, 8, 4, 0x20, 8, 0x28, 64, 0x35, 1, 2, 3, 4,
-    ];
+    let entry = vec![8, 1, 0x12, 8, 0x12, 2, 8, 4, 0x12, 2, 8, 4, 0x20, 8, 0x28, 64, 0x35, 1, 2, 3, 4];
     for at in 0..header.len() + entry.len() {
         for change in 1..=255u8 {
             let (mut header, mut entry) = (header.clone(), entry.clone());
@@ -127,12 +110,7 @@ fn no_damage_to_a_pickle_inside_a_sound_zip_panics() {
             let mut damaged = pickle.clone();
             damaged[at] ^= change;
             let mut files = vec![("m/data.pkl".to_string(), damaged)];
-            files.extend(
-                model
-                    .storages
-                    .iter()
-                    .map(|s| (format!("m/data/{}", s.key), s.bytes.clone())),
-            );
+            files.extend(model.storages.iter().map(|s| (format!("m/data/{}", s.key), s.bytes.clone())));
             try_all(&super::pickle::zip(&files), &[]);
         }
     }

@@ -23,12 +23,7 @@ type Tensors = BTreeMap<String, Tensor>;
 
 /// The tiny network.
 fn network() -> I3d {
-    I3d {
-        in_channels: 3,
-        classes: 5,
-        width: 0.0625,
-        input_size: 224,
-    }
+    I3d { in_channels: 3, classes: 5, width: 0.0625, input_size: 224 }
 }
 
 /// All variables of a network, every value different from its neighbours, variances positive.
@@ -63,10 +58,7 @@ fn bytes(values: &[f32]) -> Vec<u8> {
 /// The tensors are equal bit by bit.
 #[track_caller]
 fn assert_same(found: &Tensors, expected: &Tensors) {
-    assert_eq!(
-        found.keys().collect::<Vec<_>>(),
-        expected.keys().collect::<Vec<_>>()
-    );
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (name, expected) in expected {
         let found = &found[name];
         assert_eq!(found.shape, expected.shape, "{name}");

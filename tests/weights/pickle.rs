@@ -48,12 +48,7 @@ pub struct Model {
 impl Model {
     /// A storage and a contiguous tensor per entry.
     pub fn new(entries: &[(String, Tensor)], style: Style) -> Model {
-        let mut model = Model {
-            tensors: Vec::new(),
-            storages: Vec::new(),
-            style,
-            wrappers: Vec::new(),
-        };
+        let mut model = Model { tensors: Vec::new(), storages: Vec::new(), style, wrappers: Vec::new() };
         for (name, tensor) in entries {
             model.tensors.push(Torch {
                 name: name.clone(),
@@ -74,9 +69,8 @@ impl Model {
     }
 
     pub fn legacy(&self) -> Vec<u8> {
-        let mut file = vec![
-            0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.',
-        ];
+        let mut file =
+            vec![0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
         file.extend([0x80, 2, b'M', 0xe9, 3, b'.']);
         let mut system = Pickle::new(2, self.style);
         system.0.extend(b"}(");
@@ -106,11 +100,7 @@ impl Model {
             ("model/byteorder".to_string(), b"little".to_vec()),
             ("model/version".to_string(), b"3\n".to_vec()),
         ];
-        entries.extend(
-            self.storages
-                .iter()
-                .map(|s| (format!("model/data/{}", s.key), s.bytes.clone())),
-        );
+        entries.extend(self.storages.iter().map(|s| (format!("model/data/{}", s.key), s.bytes.clone())));
         zip(&entries)
     }
 
@@ -157,14 +147,7 @@ impl Model {
     fn tensor(&self, p: &mut Pickle, tensor: &Torch, legacy: bool) {
         let storage = &self.storages[tensor.storage];
         let python_2 = self.style == Style::Python2;
-        p.global(
-            "torch._utils",
-            if python_2 {
-                "_rebuild_tensor"
-            } else {
-                "_rebuild_tensor_v2"
-            },
-        );
+        p.global("torch._utils", if python_2 { "_rebuild_tensor" } else { "_rebuild_tensor_v2" });
         p.0.extend(b"((");
         p.text("storage");
         p.global("torch", storage.class);
@@ -210,9 +193,7 @@ pub fn zip(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 pub fn contiguous(shape: &[usize]) -> Vec<usize> {
-    (0..shape.len())
-        .map(|axis| shape[axis + 1..].iter().product())
-        .collect()
+    (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect()
 }
 
 /// State dict entries of a port: its names, its layout, batch-norm weights of one, counters where asked for.
@@ -222,36 +203,21 @@ pub fn entries(tensors: &Tensors, column: usize, counters: bool) -> Vec<(String,
     for (name, tensor) in tensors {
         let torch = names[name].clone();
         if name.ends_with("/beta") {
-            let ones = Tensor {
-                shape: tensor.shape.clone(),
-                data: vec![1.0; tensor.data.len()],
-            };
+            let ones = Tensor { shape: tensor.shape.clone(), data: vec![1.0; tensor.data.len()] };
             entries.push((torch.replace(".bias", ".weight"), ones));
             if counters {
-                let zero = Tensor {
-                    shape: vec![],
-                    data: vec![0.0],
-                };
+                let zero = Tensor { shape: vec![], data: vec![0.0] };
                 entries.push((torch.replace(".bias", ".num_batches_tracked"), zero));
             }
         }
-        entries.push((
-            torch,
-            if name.ends_with("/w") {
-                channels_first(tensor)
-            } else {
-                tensor.clone()
-            },
-        ));
+        entries.push((torch, if name.ends_with("/w") { channels_first(tensor) } else { tensor.clone() }));
     }
     entries
 }
 
 /// `[kT, kH, kW, Cin, Cout]` to `[Cout, Cin, kT, kH, kW]`, one value after the other.
 fn channels_first(tensor: &Tensor) -> Tensor {
-    let &[kt, kh, kw, ci, co] = tensor.shape.as_slice() else {
-        panic!("{:?}", tensor.shape)
-    };
+    let &[kt, kh, kw, ci, co] = tensor.shape.as_slice() else { panic!("{:?}", tensor.shape) };
     let mut data = Vec::new();
     for o in 0..co {
         for i in 0..ci {
@@ -260,10 +226,7 @@ fn channels_first(tensor: &Tensor) -> Tensor {
             }
         }
     }
-    Tensor {
-        shape: vec![co, ci, kt, kh, kw],
-        data,
-    }
+    Tensor { shape: vec![co, ci, kt, kh, kw], data }
 }
 
 /// Opcodes, byte by byte.

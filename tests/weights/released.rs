@@ -24,11 +24,7 @@ fn load(read: impl Fn() -> i3d::Result<Checkpoint>) -> Checkpoint {
     let network = checkpoint.network().unwrap();
     let start = Instant::now();
     let (weights, report) = checkpoint.load(&network).unwrap_or_else(|e| panic!("{e}"));
-    eprintln!(
-        "{} in {took:.0?} + {:.0?}: {report}",
-        checkpoint.format,
-        start.elapsed()
-    );
+    eprintln!("{} in {took:.0?} + {:.0?}: {report}", checkpoint.format, start.elapsed());
     eprintln!("{network:?} {}", checkpoint.sha256);
     assert_eq!((report.used.len(), weights.units.len()), (230, 58));
     checkpoint
@@ -62,11 +58,7 @@ fn real_index_files_are_listed_exactly() {
         let mut found = String::from("name\tshape\tdtype\tshard\toffset\tsize\tmasked_crc32c\n");
         for e in index.entries {
             let shape: Vec<String> = e.shape.iter().map(usize::to_string).collect();
-            let shape = if shape.is_empty() {
-                "scalar".into()
-            } else {
-                shape.join("x")
-            };
+            let shape = if shape.is_empty() { "scalar".into() } else { shape.join("x") };
             found += &format!(
                 "{}\t{shape}\t{}\t{}\t{}\t{}\t0x{:08x}\n",
                 e.name, e.dtype, e.shard, e.offset, e.size, e.masked_crc32c

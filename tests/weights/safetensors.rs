@@ -24,11 +24,7 @@ fn file(header: &str, data: &[u8]) -> Vec<u8> {
 fn what_is_written_is_read_again_and_always_the_same() {
     let labels: Vec<String> = ["a", "b", "c \"quoted\"", "d", "é"].map(String::from).to_vec();
     let mut original = ours(&network());
-    original.metadata = Metadata {
-        name: Some("tiny".into()),
-        input_size: Some(64),
-        ..Metadata::default()
-    };
+    original.metadata = Metadata { name: Some("tiny".into()), input_size: Some(64), ..Metadata::default() };
     let bytes = original.to_safetensors(Some(&labels)).unwrap();
     assert_eq!(bytes, original.to_safetensors(Some(&labels)).unwrap());
     let checkpoint = read(&bytes);
@@ -48,35 +44,20 @@ fn what_is_written_is_read_again_and_always_the_same() {
             name: Some("tiny".into()),
         }
     );
-    assert_eq!(
-        checkpoint.network().unwrap(),
-        I3d {
-            input_size: 64,
-            ..network()
-        }
-    );
+    assert_eq!(checkpoint.network().unwrap(), I3d { input_size: 64, ..network() });
     // Written again, it still names its first source.
-    assert_eq!(
-        read(&checkpoint.to_safetensors(None).unwrap()).metadata,
-        checkpoint.metadata
-    );
+    assert_eq!(read(&checkpoint.to_safetensors(None).unwrap()).metadata, checkpoint.metadata);
     // The reference reader agrees.
     let reference = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let bias = reference.tensor("Logits/Conv3d_0c_1x1/conv_3d/b").unwrap();
-    assert_eq!(
-        bias.data(),
-        super::bytes(&original.tensors["Logits/Conv3d_0c_1x1/conv_3d/b"].data)
-    );
+    assert_eq!(bias.data(), super::bytes(&original.tensors["Logits/Conv3d_0c_1x1/conv_3d/b"].data));
 }
 
 #[test]
 fn the_digest_is_that_of_the_file() {
     use sha2::Digest;
     let bytes = ours(&network()).to_safetensors(None).unwrap();
-    let digest: String = sha2::Sha256::digest(&bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let digest: String = sha2::Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(read(&bytes).sha256, digest);
 }
 
@@ -94,10 +75,7 @@ fn files_of_the_ports_are_read_too() {
     });
     let checkpoint = read(&safetensors::serialize(tensors, None).unwrap());
     assert_same(&checkpoint.tensors, &expected);
-    assert_same(
-        &read(&Model::new(&entries, Style::Python3).zip()).tensors,
-        &expected,
-    );
+    assert_same(&read(&Model::new(&entries, Style::Python3).zip()).tensors, &expected);
 }
 
 #[test]
@@ -115,10 +93,7 @@ fn damaged_files_and_other_architectures_are_told() {
     assert_says(&said(&file("{\"a\": 3}", &[])), &["safetensors header"]);
     let other = file(r#"{"__metadata__":{"architecture":"resnet"}}"#, &[]);
     assert_says(&said(&other), &["architecture", "resnet", "i3d-inception-v1"]);
-    let integers = file(
-        r#"{"x":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#,
-        &[0; 8],
-    );
+    let integers = file(r#"{"x":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#, &[0; 8]);
     assert_says(&said(&integers), &["tensor x", "I64", "F32"]);
     // Sizes that overflow only when they are added up.
     let size = (1u64 << 61) - 1;
@@ -145,15 +120,9 @@ fn dimensions_without_values_are_harmless() {
         tensor("Logits/Conv3d_0c_1x1/conv_3d/b", &[0]),
     ];
     let checkpoint = read(&file(&format!("{{{}}}", tensors.join(",")), &[]));
-    assert_eq!(
-        checkpoint.tensors["Conv3d_2b_1x1/conv_3d/w"].shape,
-        [many, many, 9, many, 0]
-    );
+    assert_eq!(checkpoint.tensors["Conv3d_2b_1x1/conv_3d/w"].shape, [many, many, 9, many, 0]);
     assert_says(&sentence(checkpoint.network()), &["no I3D checkpoint"]);
-    assert_says(
-        &sentence(checkpoint.load(&network())),
-        &["expected rgb", "found 0 input channels"],
-    );
+    assert_says(&sentence(checkpoint.load(&network())), &["expected rgb", "found 0 input channels"]);
 }
 
 #[test]

@@ -25,12 +25,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            snappy: false,
-            shards: 1,
-            big_endian: false,
-            block: 1000,
-        }
+        Options { snappy: false, shards: 1, big_endian: false, block: 1000 }
     }
 }
 
@@ -108,11 +103,8 @@ fn block(file: &mut Vec<u8>, records: &[(String, Vec<u8>)], snappy: bool) -> Vec
         if restart {
             restarts.push(contents.len() as u32);
         }
-        let shared = if restart {
-            0
-        } else {
-            key.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count()
-        };
+        let shared =
+            if restart { 0 } else { key.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count() };
         varint(&mut contents, shared as u64);
         varint(&mut contents, (key.len() - shared) as u64);
         varint(&mut contents, value.len() as u64);
@@ -144,11 +136,7 @@ pub fn masked(bytes: &[u8]) -> u32 {
     for &byte in bytes {
         crc ^= u32::from(byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                crc >> 1 ^ 0x82f6_3b78
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
         }
     }
     (!crc).rotate_right(15).wrapping_add(0xa282_ead8)

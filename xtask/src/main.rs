@@ -28,9 +28,8 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let shell = Shell::new()?;
     // Cargo runs this from wherever it was called; everything here speaks of the repository's root.
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("xtask has no parent folder")?;
+    let root =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     shell.change_dir(root);
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();

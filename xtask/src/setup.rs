@@ -6,11 +6,7 @@ use xshell::{Shell, cmd};
 use crate::test::SWIFTSHADER;
 
 /// Targets that the suite compiles for besides the host.
-pub const TARGETS: &[&str] = &[
-    "wasm32-unknown-unknown",
-    "x86_64-pc-windows-msvc",
-    "aarch64-apple-darwin",
-];
+pub const TARGETS: &[&str] = &["wasm32-unknown-unknown", "x86_64-pc-windows-msvc", "aarch64-apple-darwin"];
 
 pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
     rust(shell)?;
@@ -18,13 +14,7 @@ pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
     if !installed("/usr/share/vulkan/icd.d", "lvp_icd") {
         packages.push("mesa-vulkan-drivers");
     }
-    if cmd!(shell, "ffmpeg -version")
-        .quiet()
-        .ignore_stdout()
-        .ignore_stderr()
-        .run()
-        .is_err()
-    {
+    if cmd!(shell, "ffmpeg -version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
         packages.push("ffmpeg");
     }
     if swiftshader && !shell.path_exists(SWIFTSHADER) {
@@ -32,13 +22,7 @@ pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
     }
     match packages[..] {
         [] => println!("setup: system packages are all there"),
-        _ if cmd!(shell, "apt-get --version")
-            .quiet()
-            .ignore_stdout()
-            .ignore_stderr()
-            .run()
-            .is_ok() =>
-        {
+        _ if cmd!(shell, "apt-get --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() => {
             apt(shell, &packages)?;
         }
         _ => println!("setup: {}", advice(&packages)),
@@ -48,38 +32,22 @@ pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
 
 /// Compile targets and the two components that check the sources.
 fn rust(shell: &Shell) -> Result<()> {
-    let Ok(present) = cmd!(shell, "rustup target list --installed")
-        .quiet()
-        .ignore_stderr()
-        .read()
-    else {
+    let Ok(present) = cmd!(shell, "rustup target list --installed").quiet().ignore_stderr().read() else {
         let targets = TARGETS.join(", ");
         println!("setup: no rustup here; install rustfmt, clippy and the standard libraries for {targets}");
         return Ok(());
     };
-    let missing: Vec<_> = TARGETS
-        .iter()
-        .filter(|target| !present.lines().any(|line| line.trim() == **target))
-        .collect();
+    let missing: Vec<_> =
+        TARGETS.iter().filter(|target| !present.lines().any(|line| line.trim() == **target)).collect();
     if missing.is_empty() {
         println!("setup: Rust targets are all there");
     } else {
-        cmd!(shell, "rustup target add {missing...}")
-            .run()
-            .context("installing Rust targets")?;
+        cmd!(shell, "rustup target add {missing...}").run().context("installing Rust targets")?;
     }
     for component in ["fmt", "clippy"] {
-        if cmd!(shell, "cargo {component} --version")
-            .quiet()
-            .ignore_stdout()
-            .ignore_stderr()
-            .run()
-            .is_err()
-        {
+        if cmd!(shell, "cargo {component} --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
             let name = if component == "fmt" { "rustfmt" } else { component };
-            cmd!(shell, "rustup component add {name}")
-                .run()
-                .with_context(|| format!("installing {name}"))?;
+            cmd!(shell, "rustup component add {name}").run().with_context(|| format!("installing {name}"))?;
         }
     }
     Ok(())
@@ -90,19 +58,14 @@ fn apt(shell: &Shell, packages: &[&str]) -> Result<()> {
     println!("setup: installing {} with apt-get", packages.join(", "));
     let root = cmd!(shell, "id -u").quiet().read()? == "0";
     let sudo: &[&str] = if root { &[] } else { &["sudo"] };
-    let [update, install] = [
-        vec!["update"],
-        vec!["install", "--yes", "--no-install-recommends"],
-    ]
-    .map(|arguments| {
-        let command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"];
-        [sudo, &command[..], &arguments[..]].concat()
-    });
+    let [update, install] =
+        [vec!["update"], vec!["install", "--yes", "--no-install-recommends"]].map(|arguments| {
+            let command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"];
+            [sudo, &command[..], &arguments[..]].concat()
+        });
     for command in [update, [&install[..], packages].concat()] {
         let (program, arguments) = command.split_first().context("an empty command")?;
-        cmd!(shell, "{program} {arguments...}")
-            .run()
-            .context("installing system packages")?;
+        cmd!(shell, "{program} {arguments...}").run().context("installing system packages")?;
     }
     Ok(())
 }
@@ -117,16 +80,11 @@ fn advice(packages: &[&str]) -> String {
         package => package,
     };
     let needs: Vec<_> = packages.iter().copied().map(need).collect();
-    format!(
-        "this system has no apt-get; install with its own means: {}",
-        needs.join("; ")
-    )
+    format!("this system has no apt-get; install with its own means: {}", needs.join("; "))
 }
 
 /// Whether `folder` has a file that begins with `prefix`: the name goes on with the processor's.
 fn installed(folder: &str, prefix: &str) -> bool {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .into_iter()
-        .any(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
 }

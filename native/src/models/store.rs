@@ -69,18 +69,14 @@ impl Store {
             return Ok(Store::at(Path::new(&cache)));
         }
         let user = etcetera::choose_base_strategy().map_err(|error| {
-            Error::Usage(format!(
-                "no cache folder ({error}); name one with {CACHE_VARIABLE}"
-            ))
+            Error::Usage(format!("no cache folder ({error}); name one with {CACHE_VARIABLE}"))
         })?;
         Ok(Store::at(&user.cache_dir()))
     }
 
     /// The store in the cache folder `cache`; nothing is created yet.
     pub fn at(cache: &Path) -> Store {
-        Store {
-            root: cache.join("i3d").join("models"),
-        }
+        Store { root: cache.join("i3d").join("models") }
     }
 
     /// The folder of a model.
@@ -115,10 +111,7 @@ impl Store {
         let found = hash::sha256(&installed.path).map_err(|e| Error::io(installed.path.display(), e))?;
         Ok(match &installed.record.sha256 {
             expected if *expected == found => Health::Good,
-            expected => Health::Damaged {
-                expected: expected.clone(),
-                found,
-            },
+            expected => Health::Damaged { expected: expected.clone(), found },
         })
     }
 
@@ -189,13 +182,8 @@ pub struct Guard {
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, Some(bytes.len() as u64), error);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    file.write_all(bytes)
-        .and_then(|()| file.as_file().sync_all())
-        .map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
 }
@@ -217,11 +205,7 @@ fn size(folder: &Path) -> io::Result<u64> {
     for entry in entries {
         let entry = entry?;
         let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() {
-            size(&entry.path())?
-        } else {
-            metadata.len()
-        };
+        bytes += if metadata.is_dir() { size(&entry.path())? } else { metadata.len() };
     }
     Ok(bytes)
 }

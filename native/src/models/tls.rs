@@ -7,9 +7,7 @@ use ureq::typestate::AgentScope;
 #[cfg(any(windows, target_os = "macos"))]
 pub fn configure(config: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::NativeTls)
-        .root_certs(RootCerts::PlatformVerifier);
+    let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier);
     config.tls_config(tls.build())
 }
 

@@ -45,29 +45,32 @@ pub(super) fn conv3d(
     let positions = target.shape.positions();
     let share = positions.div_ceil(4 * rayon::current_num_threads());
     let rows = (BLOCK_FLOATS / depth).clamp(48, 1024).min(share.max(48));
-    output.par_chunks_mut(rows * target.stride).enumerate().for_each_init(Vec::new, |gathered, (block, out)| {
-        let first = block * rows;
-        let count = out.len() / target.stride;
-        let (lhs, lhs_stride) = if pointwise {
-            (&input.data[first * input.stride..], input.stride)
-        } else {
-            gathered.resize(rows * depth, 0.0);
-            for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
-                gather(input, from, window, target.shape, first + row, values);
-            }
-            (&gathered[..], depth)
-        };
-        let out = &mut out[target.offset..];
-        multiply(lhs, lhs_stride, kernel, [count, target.channels, depth], out, target.stride);
-        for row in out.chunks_mut(target.stride) {
-            for (value, b) in row.iter_mut().zip(bias) {
-                *value += b;
-                if relu {
-                    *value = value.max(0.0);
+    output.par_chunks_mut(rows * target.stride).enumerate().for_each_init(
+        Vec::new,
+        |gathered, (block, out)| {
+            let first = block * rows;
+            let count = out.len() / target.stride;
+            let (lhs, lhs_stride) = if pointwise {
+                (&input.data[first * input.stride..], input.stride)
+            } else {
+                gathered.resize(rows * depth, 0.0);
+                for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
+                    gather(input, from, window, target.shape, first + row, values);
+                }
+                (&gathered[..], depth)
+            };
+            let out = &mut out[target.offset..];
+            multiply(lhs, lhs_stride, kernel, [count, target.channels, depth], out, target.stride);
+            for row in out.chunks_mut(target.stride) {
+                for (value, b) in row.iter_mut().zip(bias) {
+                    *value += b;
+                    if relu {
+                        *value = value.max(0.0);
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// `output[m, n] = lhs[m, k] x rhs[k, n]` on the calling thread.
@@ -116,7 +119,8 @@ fn gather(input: Source<'_>, from: Shape, window: Window, to: Shape, position: u
     let (x, rest) = (position % to.w, position / to.w);
     let (y, rest) = (rest % to.h, rest / to.h);
     let (t, n) = (rest % to.t, rest / to.t);
-    let start = |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis] as isize;
+    let start =
+        |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis] as isize;
     let (t, y, x) = (start(0, t), start(1, y), start(2, x));
     let [_, kh, kw] = window.size;
     // Columns of the kernel row that lie inside the input: [left, right).

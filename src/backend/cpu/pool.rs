@@ -75,10 +75,11 @@ fn windows(
         let [ts, ys] = [(0, t, from.t), (1, y, from.h)].map(|(axis, at, n)| inside(window, axis, at, n));
         for (x, out) in row.chunks_exact_mut(stride).enumerate() {
             let xs = inside(window, 2, x, from.w);
-            let mut taps = ts.clone().flat_map(|it| ys.clone().map(move |iy| (it, iy))).flat_map(|(it, iy)| {
-                let first = ((n * from.t + it) * from.h + iy) * from.w + xs.start;
-                input.data[first * stride..][..xs.len() * stride].chunks_exact(stride)
-            });
+            let mut taps =
+                ts.clone().flat_map(|it| ys.clone().map(move |iy| (it, iy))).flat_map(|(it, iy)| {
+                    let first = ((n * from.t + it) * from.h + iy) * from.w + xs.start;
+                    input.data[first * stride..][..xs.len() * stride].chunks_exact(stride)
+                });
             reduce(out, &mut taps);
         }
     });

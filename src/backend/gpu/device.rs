@@ -142,10 +142,9 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
         };
-        let (device, queue) =
-            adapter.handle.request_device(&descriptor).await.map_err(|e| Error::NoDevice {
-                problem: format!("{adapter} cannot be opened: {e}; try --device cpu"),
-            })?;
+        let (device, queue) = adapter.handle.request_device(&descriptor).await.map_err(|e| {
+            Error::NoDevice { problem: format!("{adapter} cannot be opened: {e}; try --device cpu") }
+        })?;
         let fault = Arc::new(Fault::default());
         let (lost, uncaptured) = (fault.clone(), fault.clone());
         device.set_device_lost_callback(move |reason, message| {
@@ -172,7 +171,8 @@ impl Gpu {
     pub fn check(&self) -> Result<()> {
         match self.fault.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(message) => {
-                let first = message.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+                let first =
+                    message.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
                 Err(Error::device(&self.adapter, format!("{first}; try --device cpu")))
             }
             None => Ok(()),

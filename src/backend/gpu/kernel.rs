@@ -10,15 +10,19 @@ pub struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// Every kernel variant of the manifest, compiled.
-pub(super) struct Kernels(Vec<(&'static str, &'static [(&'static str, f64)], Pipeline)>);
+/// Every kernel variant of the manifest, compiled: kernel name, values of its overrides, pipeline.
+pub(super) struct Kernels(Vec<(&'static str, manifest::Variant, Pipeline)>);
 
 impl Kernels {
     pub(super) fn compile(device: &wgpu::Device) -> Kernels {
         let mut pipelines = Vec::new();
         for kernel in manifest::ALL {
             for &constants in kernel.variants {
-                pipelines.push((kernel.name, constants, Pipeline::compile(device, kernel, kernel.source, constants)));
+                pipelines.push((
+                    kernel.name,
+                    constants,
+                    Pipeline::compile(device, kernel, kernel.source, constants),
+                ));
             }
         }
         Kernels(pipelines)

@@ -1,9 +1,9 @@
 //! A plan to dispatches: arenas, parameters and bind groups, made once and replayed for every clip.
 
+use super::Gpu;
 use super::manifest::{self, Kernel};
 use super::model::DeviceWeights;
 use super::pacer::dispatch_quantum;
-use super::Gpu;
 use crate::backend::params::{Params, is_stem};
 use crate::error::Result;
 use crate::plan::{ALIGNMENT, Buffer, INPUT, Kernel as Operation, Plan, Step};
@@ -40,7 +40,7 @@ pub(super) struct Lowered {
 /// A launch before its bind group exists.
 struct Launch {
     kernel: &'static Kernel,
-    constants: &'static [(&'static str, f64)],
+    constants: manifest::Variant,
     params: Params,
     /// Work groups in x and y for the whole step.
     groups: [usize; 2],
@@ -53,9 +53,15 @@ pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<L
     plan.check(&gpu.adapter.limits)?;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
     let create = |label, size, usage| {
-        gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+        gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage,
+            mapped_at_creation: false,
+        })
     };
-    let arenas: Vec<wgpu::Buffer> = plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect();
+    let arenas: Vec<wgpu::Buffer> =
+        plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect();
 
     // Long steps are cut along x into dispatches of at most a quantum of work, each with its own parameters.
     let quantum = dispatch_quantum(gpu.adapter.is_hardware());
@@ -82,7 +88,8 @@ pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<L
         let launch = launch(plan, step);
         let pipeline = gpu.pipeline(launch.kernel, launch.constants)?;
         let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
-        let mut bindings = vec![whole(&params, 0, launch.kernel.params.size as u64), activation(&arenas, input)];
+        let mut bindings =
+            vec![whole(&params, 0, launch.kernel.params.size as u64), activation(&arenas, input)];
         if let Operation::Conv { unit, .. } = step.kernel {
             let unit = &weights.units[unit];
             bindings.push(whole(&weights.buffer, unit.kernel.start, unit.kernel.end - unit.kernel.start));

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use web_time::Instant;
 
+use super::Gpu;
 use super::lowering::{self, Lowered};
 use super::pacer::Pacer;
-use super::Gpu;
 use crate::backend::params::is_stem;
 use crate::backend::{Observed, Output, Progress};
 use crate::error::Result;
@@ -100,7 +100,8 @@ impl GpuModel {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<(BufferId, wgpu::Buffer)>> {
         let gpu = self.gpu.clone();
-        let (total_macs, total_work) = (plan.macs(), lowered.dispatches.iter().map(|d| d.work).sum::<u64>().max(1));
+        let (total_macs, total_work) =
+            (plan.macs(), lowered.dispatches.iter().map(|d| d.work).sum::<u64>().max(1));
         let mut copies = Vec::new();
         let mut under_way = VecDeque::new();
         let (mut next, mut done, mut last_end) = (0, 0, Instant::now());
@@ -189,7 +190,11 @@ fn upload(gpu: &Gpu, weights: &Weights) -> DeviceWeights {
     let mut packed = Vec::new();
     for (unit, values) in weights.network.units().iter().zip(&weights.units) {
         let columns = unit.out_channels.next_multiple_of(4);
-        let rows = if is_stem(unit.kernel, unit.stride, unit.in_channels) { unit.in_channels } else { unit.in_channels.next_multiple_of(4) };
+        let rows = if is_stem(unit.kernel, unit.stride, unit.in_channels) {
+            unit.in_channels
+        } else {
+            unit.in_channels.next_multiple_of(4)
+        };
         let kernel = pad(&values.kernel, unit.in_channels, unit.out_channels, rows, columns);
         let bias = pad(&values.bias, 1, unit.out_channels, 1, columns);
         units.push(UnitRange { kernel: place(kernel.len()), bias: place(bias.len()) });

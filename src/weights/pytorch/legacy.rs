@@ -10,9 +10,7 @@ use super::{Found, collect, storage_type};
 use crate::weights::cursor::{Cursor, Problem};
 
 /// The magic number, pickled: any protocol, then the ten bytes of `0x1950a86a20f9469cfc6c`.
-const MAGIC: [u8; 13] = [
-    0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.',
-];
+const MAGIC: [u8; 13] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
 
 /// Whether the bytes start as a legacy file does.
 pub(in crate::weights) fn is_legacy(bytes: &[u8]) -> bool {
@@ -30,9 +28,8 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
         _ => return Err("is damaged: its file protocol is no number; download it again".into()),
     }
     let system = unpickle(&mut cursor)?;
-    let endianness = system
-        .entries(system.root())
-        .and_then(|mut entries| entries.find(|(k, _)| k == "little_endian"));
+    let endianness =
+        system.entries(system.root()).and_then(|mut entries| entries.find(|(k, _)| k == "little_endian"));
     if let Some((_, Node::Bool(false))) = endianness {
         return Err(
             "was written on a big-endian machine, which is not supported: load and save it elsewhere".into(),
@@ -40,9 +37,8 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
     }
     let object = unpickle(&mut cursor)?;
     let keys = unpickle(&mut cursor)?;
-    let keys = keys
-        .items(keys.root())
-        .ok_or("is damaged: its list of storages is no list; download it again")?;
+    let keys =
+        keys.items(keys.root()).ok_or("is damaged: its list of storages is no list; download it again")?;
 
     let mut described: HashMap<&str, &StorageNode> = HashMap::new();
     for storage in &object.storages {
@@ -66,9 +62,8 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
                 ));
             }
         };
-        let Some((storage, kind)) = described
-            .get(key.as_str())
-            .and_then(|s| Some((s, storage_type(s.class)?)))
+        let Some((storage, kind)) =
+            described.get(key.as_str()).and_then(|s| Some((s, storage_type(s.class)?)))
         else {
             return Err(format!(
                 "is damaged: it holds storage {key}, which no tensor uses; download it again"
@@ -84,11 +79,8 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
         let length = storage.count.saturating_mul(kind.size);
         stored.insert(key, cursor.take(length)?);
     }
-    let parts = object
-        .storages
-        .iter()
-        .map(|storage| part(storage, &stored))
-        .collect::<Result<Vec<_>, _>>()?;
+    let parts =
+        object.storages.iter().map(|storage| part(storage, &stored)).collect::<Result<Vec<_>, _>>()?;
     collect(&object, &parts, bytes.len())
 }
 
@@ -102,12 +94,9 @@ fn part<'a>(storage: &StorageNode, stored: &HashMap<String, &'a [u8]>) -> Result
         return Ok(bytes);
     };
     let size = storage_type(class).map_or(0, |kind| kind.size);
-    let range = offset
-        .checked_mul(size)
-        .zip(offset.checked_add(*count).and_then(|end| end.checked_mul(size)));
-    range
-        .and_then(|(start, end)| bytes.get(start..end))
-        .ok_or_else(|| {
-            format!("is damaged: elements {offset} on of storage {key} are not in it; download it again")
-        })
+    let range =
+        offset.checked_mul(size).zip(offset.checked_add(*count).and_then(|end| end.checked_mul(size)));
+    range.and_then(|(start, end)| bytes.get(start..end)).ok_or_else(|| {
+        format!("is damaged: elements {offset} on of storage {key} are not in it; download it again")
+    })
 }

@@ -45,14 +45,7 @@ pub(super) fn storage_type(class: &str) -> Option<StorageType> {
 }
 
 /// Dictionary keys under which people store the state dict when they save more than that.
-const WRAPPERS: [&str; 6] = [
-    "state_dict",
-    "model_state_dict",
-    "model_state",
-    "model",
-    "net",
-    "weights",
-];
+const WRAPPERS: [&str; 6] = ["state_dict", "model_state_dict", "model_state", "model", "net", "weights"];
 
 /// The tensors of a pickled object, the bytes of its `i`th storage being `storages[i]`; `file_length` bounds what they
 /// may claim.
@@ -94,16 +87,14 @@ fn state_dict<'a>(
         let entries: Vec<(String, &Node)> = entries.collect();
         if entries.is_empty() {
             return Err(
-                "holds an empty dictionary, expected one of tensors: save the model's state_dict()".into(),
+                "holds an empty dictionary, expected one of tensors: save the model's state_dict()".into()
             );
         }
         if entries.iter().any(|(_, value)| matches!(value, Node::Tensor(_))) {
             return Ok(entries);
         }
         let inner = WRAPPERS.iter().find_map(|&wrapper| {
-            entries
-                .iter()
-                .find(|(name, value)| name == wrapper && object.entries(value).is_some())
+            entries.iter().find(|(name, value)| name == wrapper && object.entries(value).is_some())
         });
         let Some(&(ref chosen, value)) = inner else {
             let keys: Vec<&str> = entries.iter().take(5).map(|(name, _)| name.as_str()).collect();
@@ -112,13 +103,7 @@ fn state_dict<'a>(
                 keys.join(", ")
             ));
         };
-        skipped.extend(
-            entries
-                .iter()
-                .map(|(name, _)| name)
-                .filter(|&name| name != chosen)
-                .cloned(),
-        );
+        skipped.extend(entries.iter().map(|(name, _)| name).filter(|&name| name != chosen).cloned());
         dict = value;
     }
     Err("nests dictionaries too deeply: save the model's state_dict()".into())
@@ -126,13 +111,7 @@ fn state_dict<'a>(
 
 /// A contiguous copy of a tensor's elements; `budget` is how many may still be read.
 fn gather(tensor: &TensorNode, storages: &[&[u8]], budget: &mut usize) -> Result<Tensor, Problem> {
-    let TensorNode {
-        storage,
-        class,
-        offset,
-        shape,
-        strides,
-    } = tensor;
+    let TensorNode { storage, class, offset, shape, strides } = tensor;
     let element = storage_type(class).and_then(|kind| kind.element).ok_or_else(|| {
         format!("is of torch.{class}; weights are FloatStorage (Double, Half and BFloat16 are read too)")
     })?;
@@ -146,36 +125,22 @@ fn gather(tensor: &TensorNode, storages: &[&[u8]], budget: &mut usize) -> Result
     };
     let count = elements(shape).ok_or_else(misfit)?;
     if count == 0 {
-        return Ok(Tensor {
-            shape: shape.clone(),
-            data: Vec::new(),
-        });
+        return Ok(Tensor { shape: shape.clone(), data: Vec::new() });
     }
     let reach = shape
         .iter()
         .zip(strides)
-        .try_fold(1usize, |reach, (&n, &stride)| {
-            reach.checked_add((n - 1).checked_mul(stride)?)
-        })
+        .try_fold(1usize, |reach, (&n, &stride)| reach.checked_add((n - 1).checked_mul(stride)?))
         .ok_or_else(misfit)?;
-    let end = reach
-        .checked_add(*offset)
-        .and_then(|end| end.checked_mul(element.size()))
-        .ok_or_else(misfit)?;
+    let end =
+        reach.checked_add(*offset).and_then(|end| end.checked_mul(element.size())).ok_or_else(misfit)?;
     let viewed = bytes.get(offset * element.size()..end).ok_or_else(misfit)?;
     *budget = budget.checked_sub(count.max(reach)).ok_or_else(|| {
         format!("of shape {shape:?} is more than the file can hold: the file is damaged, download it again")
     })?;
     let values = element.to_f32(viewed);
-    let data = if is_contiguous(shape, strides) {
-        values
-    } else {
-        strided(&values, shape, strides, count)
-    };
-    Ok(Tensor {
-        shape: shape.clone(),
-        data,
-    })
+    let data = if is_contiguous(shape, strides) { values } else { strided(&values, shape, strides, count) };
+    Ok(Tensor { shape: shape.clone(), data })
 }
 
 fn is_contiguous(shape: &[usize], strides: &[usize]) -> bool {
@@ -218,10 +183,7 @@ mod tests {
         assert!(is_contiguous(&[2, 3], &[3, 1]));
         assert!(is_contiguous(&[1, 6], &[99, 1]));
         assert!(!is_contiguous(&[3, 2], &[1, 3]));
-        assert_eq!(
-            strided(&values, &[3, 2], &[1, 3], 6),
-            [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]
-        );
+        assert_eq!(strided(&values, &[3, 2], &[1, 3], 6), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(strided(&values, &[2, 2], &[0, 1], 4), [0.0, 1.0, 0.0, 1.0]);
     }
 }

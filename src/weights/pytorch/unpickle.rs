@@ -23,11 +23,7 @@ pub(super) fn unpickle<'a>(cursor: &mut Cursor<'a>) -> Result<Object<'a>, Proble
         let code = cursor.u8()?;
         if code == op::STOP {
             let root = machine.pop().map_err(|problem| damaged(at, &problem))?;
-            return Ok(Object {
-                nodes: machine.nodes,
-                root,
-                storages: machine.storages,
-            });
+            return Ok(Object { nodes: machine.nodes, root, storages: machine.storages });
         }
         machine.step(code, cursor).map_err(|problem| match problem {
             Fault::Sentence(sentence) => sentence,
@@ -73,9 +69,9 @@ impl<'a> Machine<'a> {
         match code {
             op::PROTO => match cursor.u8()? {
                 0..=5 => Ok(()),
-                version => Err(Fault::Sentence(format!(
-                    "is a pickle of protocol {version}; 2 to 5 are known"
-                ))),
+                version => {
+                    Err(Fault::Sentence(format!("is a pickle of protocol {version}; 2 to 5 are known")))
+                }
             },
             // Frames only help to read ahead.
             op::FRAME => cursor.u64().map(drop).map_err(Fault::from),
@@ -127,14 +123,8 @@ impl<'a> Machine<'a> {
                 let number = long(cursor.take_long(length.into())?);
                 self.push(number)
             }
-            op::FLOAT => cursor
-                .line()
-                .map_err(Fault::from)
-                .and_then(|_| self.push(Node::Other)),
-            op::BINFLOAT => cursor
-                .f64_big_endian()
-                .map_err(Fault::from)
-                .and_then(|_| self.push(Node::Other)),
+            op::FLOAT => cursor.line().map_err(Fault::from).and_then(|_| self.push(Node::Other)),
+            op::BINFLOAT => cursor.f64_big_endian().map_err(Fault::from).and_then(|_| self.push(Node::Other)),
             op::SHORT_BINSTRING | op::SHORT_BINUNICODE => {
                 let length = cursor.u8()?;
                 self.text(cursor.take(length.into())?)
@@ -266,37 +256,24 @@ impl<'a> Machine<'a> {
             (Global::OrderedDict, []) => Ok(Node::Dict(Vec::new())),
             // Python 2 passes a list of [key, value] lists.
             (Global::OrderedDict, &[list]) => {
-                let entries = self
-                    .sequence(list)?
-                    .iter()
-                    .map(|&pair| match self.sequence(pair)? {
-                        &[key, value] => Ok((key, value)),
-                        _ => damage("builds a dictionary of something other than pairs"),
-                    });
+                let entries = self.sequence(list)?.iter().map(|&pair| match self.sequence(pair)? {
+                    &[key, value] => Ok((key, value)),
+                    _ => damage("builds a dictionary of something other than pairs"),
+                });
                 entries.collect::<Result<_, _>>().map(Node::Dict)
             }
             (Global::RebuildTensor, &[storage, offset, shape, strides, ..]) => {
                 let Node::Storage(storage) = self.nodes[storage] else {
                     return damage("builds a tensor of no storage");
                 };
-                let numbers = |list| {
-                    self.sequence(list)?
-                        .iter()
-                        .map(|&n| self.number(n))
-                        .collect::<Result<_, _>>()
-                };
+                let numbers =
+                    |list| self.sequence(list)?.iter().map(|&n| self.number(n)).collect::<Result<_, _>>();
                 let (shape, strides): (Vec<usize>, Vec<usize>) = (numbers(shape)?, numbers(strides)?);
                 if shape.len() != strides.len() || shape.len() > 16 {
                     return damage("builds a tensor whose shape and strides do not go together");
                 }
                 let class = self.storages[storage].class;
-                Ok(Node::Tensor(TensorNode {
-                    storage,
-                    class,
-                    offset: self.number(offset)?,
-                    shape,
-                    strides,
-                }))
+                Ok(Node::Tensor(TensorNode { storage, class, offset: self.number(offset)?, shape, strides }))
             }
             (Global::RebuildParameter, &[tensor, ..]) => match &self.nodes[tensor] {
                 Node::Tensor(tensor) => Ok(Node::Tensor(tensor.clone())),
@@ -335,12 +312,7 @@ impl<'a> Machine<'a> {
             },
             Some(_) => return damage("refers to a part of a storage in an unknown way"),
         };
-        Ok(StorageNode {
-            class,
-            key,
-            count: self.number(count)?,
-            view,
-        })
+        Ok(StorageNode { class, key, count: self.number(count)?, view })
     }
 
     fn number(&self, id: Id) -> Result<usize, Fault> {
@@ -362,9 +334,7 @@ impl<'a> Machine<'a> {
         if count < MAX_VALUES {
             return Ok(());
         }
-        Err(Fault::Sentence(format!(
-            "describes more than {MAX_VALUES} values: this is no I3D checkpoint"
-        )))
+        Err(Fault::Sentence(format!("describes more than {MAX_VALUES} values: this is no I3D checkpoint")))
     }
 
     fn push(&mut self, node: Node<'a>) -> Result<(), Fault> {
@@ -385,12 +355,7 @@ impl<'a> Machine<'a> {
 
     fn tuple(&mut self, length: usize) -> Result<(), Fault> {
         let floor = self.marks.last().copied().unwrap_or(0);
-        match self
-            .stack
-            .len()
-            .checked_sub(length)
-            .filter(|&start| start >= floor)
-        {
+        match self.stack.len().checked_sub(length).filter(|&start| start >= floor) {
             Some(start) => {
                 let items = self.stack.split_off(start);
                 self.push(Node::Tuple(items))
@@ -402,11 +367,7 @@ impl<'a> Machine<'a> {
     /// The topmost value, removed; a mark is no value.
     fn pop(&mut self) -> Result<Id, String> {
         let floor = self.marks.last().copied().unwrap_or(0);
-        let top = if self.stack.len() > floor {
-            self.stack.pop()
-        } else {
-            None
-        };
+        let top = if self.stack.len() > floor { self.stack.pop() } else { None };
         top.ok_or_else(|| "takes more values than there are".into())
     }
 
@@ -415,10 +376,7 @@ impl<'a> Machine<'a> {
     }
 
     fn top(&self) -> Result<Id, Fault> {
-        self.stack
-            .last()
-            .copied()
-            .map_or_else(|| damage("takes more values than there are"), Ok)
+        self.stack.last().copied().map_or_else(|| damage("takes more values than there are"), Ok)
     }
 
     /// All values above the last mark, removed with it.
@@ -491,7 +449,5 @@ fn decimal<'a>(line: &[u8]) -> Node<'a> {
 }
 
 fn line_number(line: &[u8]) -> Result<u64, Fault> {
-    String::from_utf8_lossy(line)
-        .parse()
-        .or_else(|_| damage("has a memo key that is no number"))
+    String::from_utf8_lossy(line).parse().or_else(|_| damage("has a memo key that is no number"))
 }

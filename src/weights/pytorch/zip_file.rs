@@ -17,14 +17,10 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
         format!("is cut short or damaged: its zip directory cannot be read ({e}); download it again")
     })?;
     // Entries of an honest file do not overlap, so together they cannot exceed it.
-    let mut archive = Archive {
-        zip: archive,
-        budget: bytes.len() as u64,
-    };
+    let mut archive = Archive { zip: archive, budget: bytes.len() as u64 };
     let root = archive.root()?;
-    if let Some(order) = archive
-        .read(&format!("{root}byteorder"))?
-        .filter(|order| order.trim_ascii() != b"little")
+    if let Some(order) =
+        archive.read(&format!("{root}byteorder"))?.filter(|order| order.trim_ascii() != b"little")
     {
         return Err(format!(
             "has byte order {:?}, which is not supported: load and save it on a little-endian machine",
@@ -53,11 +49,8 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
             ));
         }
     }
-    let parts: Vec<&[u8]> = object
-        .storages
-        .iter()
-        .filter_map(|s| Some(stored.get(s.key.as_str())?.as_slice()))
-        .collect();
+    let parts: Vec<&[u8]> =
+        object.storages.iter().filter_map(|s| Some(stored.get(s.key.as_str())?.as_slice())).collect();
     collect(&object, &parts, bytes.len())
 }
 

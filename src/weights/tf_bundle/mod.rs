@@ -113,10 +113,7 @@ fn index(bytes: &[u8]) -> Result<Index, Problem> {
         Ok(())
     })?;
     let header = header.ok_or("lists nothing, not even a header: download it again")?;
-    Ok(Index {
-        shards: header.shards,
-        entries,
-    })
+    Ok(Index { shards: header.shards, entries })
 }
 
 /// Source tensors under their own names, and the names of those left out.
@@ -158,16 +155,10 @@ pub(super) fn read(place: &str, index: &[u8], shards: &[&[u8]]) -> Result<Found>
 }
 
 fn tensor(entry: &Entry, shard: &[u8]) -> Result<Tensor, Problem> {
-    let Entry {
-        shape,
-        offset,
-        size,
-        dtype,
-        ..
-    } = entry;
+    let Entry { shape, offset, size, dtype, .. } = entry;
     if entry.sliced {
         return Err(
-            "is stored in partitions, which is not supported: save it again without partitioner".into(),
+            "is stored in partitions, which is not supported: save it again without partitioner".into()
         );
     }
     let element = dtype.element().ok_or_else(|| {
@@ -175,13 +166,9 @@ fn tensor(entry: &Entry, shard: &[u8]) -> Result<Tensor, Problem> {
     })?;
     let expected = elements(shape).and_then(|n| n.checked_mul(element.size()));
     if expected.map(|n| n as u64) != Some(*size) {
-        return Err(format!(
-            "has {size} bytes, which is not what {dtype} of shape {shape:?} takes"
-        ));
+        return Err(format!("has {size} bytes, which is not what {dtype} of shape {shape:?} takes"));
     }
-    let range = usize::try_from(*offset)
-        .ok()
-        .zip(usize::try_from(offset.saturating_add(*size)).ok());
+    let range = usize::try_from(*offset).ok().zip(usize::try_from(offset.saturating_add(*size)).ok());
     let bytes = range.and_then(|(start, end)| shard.get(start..end)).ok_or_else(|| {
         format!(
             "lies at bytes {offset} to {} of data file {}, which has {}: it is cut short or belongs to another index; \
@@ -198,8 +185,5 @@ fn tensor(entry: &Entry, shard: &[u8]) -> Result<Tensor, Problem> {
             entry.masked_crc32c
         ));
     }
-    Ok(Tensor {
-        shape: shape.clone(),
-        data: element.to_f32(bytes),
-    })
+    Ok(Tensor { shape: shape.clone(), data: element.to_f32(bytes) })
 }

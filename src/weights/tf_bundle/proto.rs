@@ -33,9 +33,7 @@ fn fields<'a>(
             }
             5 => Field::Fixed32(cursor.u32()?),
             wire => {
-                return Err(format!(
-                    "is damaged: a record has a field of unknown wire type {wire}"
-                ));
+                return Err(format!("is damaged: a record has a field of unknown wire type {wire}"));
             }
         };
         visit(tag >> 3, field)?;

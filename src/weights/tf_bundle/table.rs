@@ -30,11 +30,9 @@ pub(super) fn records(
     mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
     let Some(footer_at) = file.len().checked_sub(FOOTER).filter(|_| file.ends_with(&MAGIC)) else {
-        return Err(
-            "is no TensorFlow index: it does not end in the table format's magic number; \
+        return Err("is no TensorFlow index: it does not end in the table format's magic number; \
                     if it is an .index file, it is cut short: download it again"
-                .into(),
-        );
+            .into());
     };
     let mut footer = Cursor::new(&file[footer_at..]);
     let _metaindex = Handle::read(&mut footer)?;
@@ -52,9 +50,7 @@ pub(super) fn records(
             last.extend_from_slice(key);
             count += 1;
             if count > MAX_RECORDS {
-                return Err(format!(
-                    "has more than {MAX_RECORDS} records: this is no I3D checkpoint"
-                ));
+                return Err(format!("has more than {MAX_RECORDS} records: this is no I3D checkpoint"));
             }
             visit(key, value)
         })
@@ -70,10 +66,7 @@ struct Handle {
 
 impl Handle {
     fn read(cursor: &mut Cursor) -> Result<Handle, Problem> {
-        Ok(Handle {
-            offset: cursor.varint()?,
-            size: cursor.varint()?,
-        })
+        Ok(Handle { offset: cursor.varint()?, size: cursor.varint()? })
     }
 }
 
@@ -88,10 +81,7 @@ fn block(file: &[u8], Handle { offset, size }: Handle) -> Result<Vec<u8>, Proble
     };
     let start = usize::try_from(offset).map_err(|_| outside())?;
     let length = usize::try_from(size).map_err(|_| outside())?;
-    let end = start
-        .checked_add(length)
-        .and_then(|end| end.checked_add(TRAILER))
-        .ok_or_else(outside)?;
+    let end = start.checked_add(length).and_then(|end| end.checked_add(TRAILER)).ok_or_else(outside)?;
     let stored = file.get(start..end).ok_or_else(outside)?;
     let (checked, crc) = stored.split_at(length + 1);
     let expected = unmask(Cursor::new(crc).u32()?);
@@ -108,9 +98,7 @@ fn block(file: &[u8], Handle { offset, size }: Handle) -> Result<Vec<u8>, Proble
         1 => decompress(contents).map_err(|e| {
             format!("is damaged: the Snappy block at byte {offset} cannot be read ({e}); download it again")
         }),
-        _ => Err(format!(
-            "is damaged: the block at byte {offset} has the unknown compression {kind}"
-        )),
+        _ => Err(format!("is damaged: the block at byte {offset} has the unknown compression {kind}")),
     }
 }
 
@@ -118,14 +106,9 @@ fn decompress(contents: &[u8]) -> Result<Vec<u8>, Problem> {
     // Snappy's longest copy makes 64 bytes of 3, so nothing honest grows more than this.
     let length = snap::raw::decompress_len(contents).map_err(|e| e.to_string())?;
     if length > contents.len().saturating_mul(32) {
-        return Err(format!(
-            "{} bytes cannot hold the {length} it claims",
-            contents.len()
-        ));
+        return Err(format!("{} bytes cannot hold the {length} it claims", contents.len()));
     }
-    snap::raw::Decoder::new()
-        .decompress_vec(contents)
-        .map_err(|e| e.to_string())
+    snap::raw::Decoder::new().decompress_vec(contents).map_err(|e| e.to_string())
 }
 
 /// Calls `visit` with every key and value of a block: entries, then restart offsets, then their count.
@@ -134,10 +117,7 @@ fn entries(block: &[u8], mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Probl
         || Problem::from("is damaged: a block's restart table is longer than the block; download it again");
     let count_at = block.len().checked_sub(4).ok_or_else(damaged)?;
     let restarts = Cursor::new(&block[count_at..]).u32()? as usize;
-    let end = restarts
-        .checked_mul(4)
-        .and_then(|n| count_at.checked_sub(n))
-        .ok_or_else(damaged)?;
+    let end = restarts.checked_mul(4).and_then(|n| count_at.checked_sub(n)).ok_or_else(damaged)?;
     let mut cursor = Cursor::new(&block[..end]);
     let mut key = Vec::new();
     while !cursor.is_empty() {
@@ -145,15 +125,13 @@ fn entries(block: &[u8], mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Probl
         let shared = usize::try_from(shared).unwrap_or(usize::MAX);
         if shared > key.len() {
             return Err(
-                "is damaged: a key shares more than there is of the key before; download it again".into(),
+                "is damaged: a key shares more than there is of the key before; download it again".into()
             );
         }
         key.truncate(shared);
         key.extend_from_slice(cursor.take_long(fresh)?);
         if key.len() > MAX_KEY {
-            return Err(format!(
-                "has a tensor name of more than {MAX_KEY} bytes: this is no I3D checkpoint"
-            ));
+            return Err(format!("has a tensor name of more than {MAX_KEY} bytes: this is no I3D checkpoint"));
         }
         visit(&key, cursor.take_long(value)?)?;
     }
@@ -168,11 +146,7 @@ mod tests {
     fn checksums_agree_with_entries_of_released_checkpoints() {
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
         let ones: Vec<u8> = [1f32; 64].iter().flat_map(|x| x.to_le_bytes()).collect();
-        for (bytes, masked) in [
-            (&ones[..], 0x59c4_c82d),
-            (&[0; 256], 0x05a4_5bbd),
-            (&[0; 8], 0x0798_0329),
-        ] {
+        for (bytes, masked) in [(&ones[..], 0x59c4_c82d), (&[0; 256], 0x05a4_5bbd), (&[0; 8], 0x0798_0329)] {
             assert_eq!(masked_crc(bytes), masked);
             assert_eq!(unmask(masked), crc32c::crc32c(bytes));
         }

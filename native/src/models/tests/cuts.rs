@@ -1,5 +1,6 @@
 //! Lines that break and disks that fill up.
 
+use crate::models::{download::BASE_VARIABLE, store::CACHE_VARIABLE};
 use std::io::{self, Write};
 
 use super::*;
@@ -13,24 +14,17 @@ fn a_cut_download_goes_on_where_it_stopped() {
     });
     let models = cache.models(options(&server));
     let seen = RefCell::new(Vec::new());
-    let installed = models.pull("tiny", Some(Stream::Rgb), &convert, &mut |event| {
-        seen.borrow_mut().push(event)
-    });
+    let installed =
+        models.pull("tiny", Some(Stream::Rgb), &convert, &mut |event| seen.borrow_mut().push(event));
     assert_eq!(fs::read(&installed.unwrap()[0].path).unwrap(), tiny_rgb());
 
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
     assert_eq!((requests[1].range, requests[1].sent), (None, 70_000));
-    assert_eq!(
-        (requests[2].range, requests[2].sent),
-        (Some(70_000), 130_000),
-        "only the rest is sent"
-    );
+    assert_eq!((requests[2].range, requests[2].sent), (Some(70_000), 130_000), "only the rest is sent");
 
     let of_data = |event: &Event| match event {
-        Event::Downloading {
-            file, bytes, total, ..
-        } if file.contains("data") => Some((*bytes, *total)),
+        Event::Downloading { file, bytes, total, .. } if file.contains("data") => Some((*bytes, *total)),
         _ => None,
     };
     let progress: Vec<_> = seen.borrow().iter().filter_map(of_data).collect();
@@ -45,26 +39,13 @@ fn an_interrupted_pull_looks_like_nothing_and_the_next_one_continues_it() {
         let reply = Reply::ranged(&wanted(request), request);
         if nth == 1 { reply.cut_after(70_000) } else { reply }
     });
-    let models = cache.models(Options {
-        attempts: 1,
-        ..options(&server)
-    });
+    let models = cache.models(Options { attempts: 1, ..options(&server) });
     let error = pull(&models, "tiny").unwrap_err();
     assert_eq!(error.code(), "download");
     let text = error.to_string();
-    assert!(
-        text.contains("cut after 70000") && text.contains("continues at byte 70000"),
-        "{text}"
-    );
+    assert!(text.contains("cut after 70000") && text.contains("continues at byte 70000"), "{text}");
     assert!(!is_installed(&models, "tiny"));
-    assert!(
-        cache
-            .files()
-            .iter()
-            .all(|file| file.starts_with("tiny/downloads/")),
-        "{:?}",
-        cache.files()
-    );
+    assert!(cache.files().iter().all(|file| file.starts_with("tiny/downloads/")), "{:?}", cache.files());
 
     pull(&cache.models(options(&server)), "tiny").unwrap();
     let requests = server.requests();
@@ -83,18 +64,10 @@ fn a_line_that_is_cut_often_gets_there_as_long_as_bytes_arrive() {
         let reply = Reply::ranged(&wanted(request), request);
         // Nine pieces, with an attempt limit of three.
         let left = 150_000 - request.range.unwrap_or(0);
-        if left > 18_000 {
-            reply.cut_after(18_000)
-        } else {
-            reply
-        }
+        if left > 18_000 { reply.cut_after(18_000) } else { reply }
     });
     pull(&cache.models(options(&server)), "tiny-torch").unwrap();
-    let ranges: Vec<_> = server
-        .requests()
-        .iter()
-        .map(|request| request.range.unwrap_or(0))
-        .collect();
+    let ranges: Vec<_> = server.requests().iter().map(|request| request.range.unwrap_or(0)).collect();
     assert_eq!(ranges, (0..9).map(|piece| piece * 18_000).collect::<Vec<_>>());
 }
 
@@ -115,9 +88,7 @@ fn a_server_without_ranges_sends_everything_again() {
 fn a_server_that_always_cuts_at_the_same_place_is_given_up() {
     let cache = Cache::new();
     let server = Server::start(|request, _| Reply::whole(&wanted(request)).cut_after(1_000));
-    let error = pull(&cache.models(options(&server)), "tiny-torch")
-        .unwrap_err()
-        .to_string();
+    let error = pull(&cache.models(options(&server)), "tiny-torch").unwrap_err().to_string();
     assert!(error.contains("3 times in a row"), "{error}");
     assert_eq!(server.requests().len(), 3);
 }
@@ -127,17 +98,9 @@ fn silence_in_the_middle_of_a_file_counts_as_a_cut() {
     let cache = Cache::new();
     let server = Server::start(|request, nth| {
         let reply = Reply::ranged(&wanted(request), request);
-        if nth == 0 {
-            reply.stall_after(40_000)
-        } else {
-            reply
-        }
+        if nth == 0 { reply.stall_after(40_000) } else { reply }
     });
-    let impatient = Options {
-        read_timeout: Duration::from_millis(500),
-        attempts: 20,
-        ..options(&server)
-    };
+    let impatient = Options { read_timeout: Duration::from_millis(500), attempts: 20, ..options(&server) };
     pull(&cache.models(impatient), "tiny-torch").unwrap();
     assert!(server.requests()[1].range.is_some());
 }
@@ -149,15 +112,9 @@ fn a_line_that_gives_no_answer_is_an_error_that_names_the_way_out() {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || listener.incoming().for_each(drop));
     let cache = Cache::new();
-    let mute = Options {
-        base: format!("http://{address}"),
-        ..options(&faultless())
-    };
+    let mute = Options { base: format!("http://{address}"), ..options(&faultless()) };
     let error = pull(&cache.models(mute), "tiny").unwrap_err().to_string();
-    assert!(
-        error.contains("no answer") && error.contains(BASE_VARIABLE),
-        "{error}"
-    );
+    assert!(error.contains("no answer") && error.contains(BASE_VARIABLE), "{error}");
 }
 
 #[test]
@@ -190,10 +147,7 @@ fn a_part_file_that_is_whole_needs_no_byte_more() {
     fs::write(downloads.join(format!("{}.part", blob(&bytes))), &bytes).unwrap();
     pull(&models, "tiny-torch").unwrap();
     let requests = server.requests();
-    assert_eq!(
-        (requests.len(), requests[0].range, requests[0].sent),
-        (1, Some(150_000), 0)
-    );
+    assert_eq!((requests.len(), requests[0].range, requests[0].sent), (1, Some(150_000), 0));
 }
 
 /// A disk with room for 60 000 bytes more.
@@ -219,34 +173,20 @@ fn a_full_disk_is_one_sentence_and_the_part_file_stays() {
     let cache = Cache::new();
     let server = faultless();
     let small = |path: &std::path::Path, append: bool| {
-        let file = fs::File::options()
-            .create(true)
-            .write(true)
-            .append(append)
-            .truncate(!append)
-            .open(path)?;
+        let file =
+            fs::File::options().create(true).write(true).append(append).truncate(!append).open(path)?;
         Ok(Box::new(SmallDisk(file, 60_000)) as Box<dyn Write>)
     };
-    let models = cache.models(Options {
-        open_part: small,
-        ..options(&server)
-    });
+    let models = cache.models(Options { open_part: small, ..options(&server) });
     let error = pull(&models, "tiny").unwrap_err();
     assert_eq!(error.code(), "io");
     let text = error.to_string();
     let part = format!("{}.part", blob(&contents(FILES[1].0)));
-    assert!(
-        text.contains("the disk is full and this file needs 200000 bytes"),
-        "{text}"
-    );
+    assert!(text.contains("the disk is full and this file needs 200000 bytes"), "{text}");
     assert!(text.contains(&part) && text.contains(CACHE_VARIABLE), "{text}");
     assert!(!is_installed(&models, "tiny"));
 
     let requests_before = server.requests().len();
     pull(&cache.models(options(&server)), "tiny").unwrap();
-    assert_eq!(
-        server.requests()[requests_before].range,
-        Some(60_000),
-        "what fitted is not fetched again"
-    );
+    assert_eq!(server.requests()[requests_before].range, Some(60_000), "what fitted is not fetched again");
 }

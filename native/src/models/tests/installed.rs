@@ -8,27 +8,14 @@ fn a_pull_installs_both_streams_and_leaves_nothing_else() {
     let server = faultless();
     let models = cache.models(options(&server));
     let seen = RefCell::new(Vec::new());
-    let installed = models
-        .pull("tiny", None, &convert, &mut |event| seen.borrow_mut().push(event))
-        .unwrap();
+    let installed = models.pull("tiny", None, &convert, &mut |event| seen.borrow_mut().push(event)).unwrap();
 
     assert_eq!(fs::read(&installed[0].path).unwrap(), tiny_rgb());
-    let expected = [
-        "flow.safetensors",
-        "flow.source.json",
-        "rgb.safetensors",
-        "rgb.source.json",
-    ];
+    let expected = ["flow.safetensors", "flow.source.json", "rgb.safetensors", "rgb.source.json"];
     assert_eq!(cache.files(), expected.map(|file| format!("tiny/{file}")));
-    let paths = Paths {
-        rgb: installed[0].path.clone(),
-        flow: Some(installed[1].path.clone()),
-    };
+    let paths = Paths { rgb: installed[0].path.clone(), flow: Some(installed[1].path.clone()) };
     assert_eq!(models.path("tiny").unwrap(), paths);
-    assert_eq!(
-        models.stream_path("tiny", Stream::Flow).unwrap(),
-        installed[1].path
-    );
+    assert_eq!(models.stream_path("tiny", Stream::Flow).unwrap(), installed[1].path);
 
     let record = &installed[0].record;
     let data = contents(FILES[1].0);
@@ -37,16 +24,10 @@ fn a_pull_installs_both_streams_and_leaves_nothing_else() {
         format!("{RAW_GITHUB}/{REPOSITORY}/{COMMIT}/{}", FILES[1].0),
         "the origin, not the mirror"
     );
-    assert_eq!(
-        (record.blob.as_str(), record.size),
-        (blob(&data).as_str(), tiny_rgb().len() as u64)
-    );
+    assert_eq!((record.blob.as_str(), record.size), (blob(&data).as_str(), tiny_rgb().len() as u64));
 
     let requests = server.requests();
-    assert_eq!(
-        requests.iter().map(|request| request.sent).collect::<Vec<_>>(),
-        [500, 200_000, 510, 190_000]
-    );
+    assert_eq!(requests.iter().map(|request| request.sent).collect::<Vec<_>>(), [500, 200_000, 510, 190_000]);
     assert!(requests.iter().all(|request| request.range.is_none()));
     let stored = |event: &Event| matches!(event, Event::Stored(..));
     assert_eq!(seen.borrow().iter().filter(|event| stored(event)).count(), 2);
@@ -60,14 +41,9 @@ fn a_second_pull_makes_no_request() {
     pull(&models, "tiny").unwrap();
     let requests = server.requests().len();
     let seen = RefCell::new(Vec::new());
-    models
-        .pull("tiny", None, &convert, &mut |event| seen.borrow_mut().push(event))
-        .unwrap();
+    models.pull("tiny", None, &convert, &mut |event| seen.borrow_mut().push(event)).unwrap();
     assert_eq!(server.requests().len(), requests);
-    assert_eq!(
-        seen.into_inner(),
-        [Event::Present(Stream::Rgb), Event::Present(Stream::Flow)]
-    );
+    assert_eq!(seen.into_inner(), [Event::Present(Stream::Rgb), Event::Present(Stream::Flow)]);
 }
 
 #[test]
@@ -75,21 +51,14 @@ fn one_stream_can_be_pulled_alone() {
     let cache = Cache::new();
     let server = faultless();
     let models = cache.models(options(&server));
-    models
-        .pull("tiny", Some(Stream::Flow), &convert, &mut |_| {})
-        .unwrap();
+    models.pull("tiny", Some(Stream::Flow), &convert, &mut |_| {}).unwrap();
     assert_eq!(server.requests().len(), 2);
     assert!(models.stream_path("tiny", Stream::Flow).is_ok());
     assert!(models.stream_path("tiny", Stream::Rgb).is_err() && models.path("tiny").is_err());
     assert!(models.list()[0].to_string().contains("flow only"));
 
-    let error = models
-        .pull("tiny-torch", Some(Stream::Flow), &convert, &mut |_| {})
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "tiny-torch has no flow stream; none was released"
-    );
+    let error = models.pull("tiny-torch", Some(Stream::Flow), &convert, &mut |_| {}).unwrap_err();
+    assert_eq!(error.to_string(), "tiny-torch has no flow stream; none was released");
 }
 
 #[test]
@@ -98,13 +67,7 @@ fn verify_finds_one_flipped_bit_and_the_next_pull_mends_it() {
     let server = faultless();
     let models = cache.models(options(&server));
     let installed = pull(&models, "tiny").unwrap();
-    assert!(
-        models
-            .verify(Some("tiny"))
-            .unwrap()
-            .iter()
-            .all(|check| check.health == Health::Good)
-    );
+    assert!(models.verify(Some("tiny")).unwrap().iter().all(|check| check.health == Health::Good));
 
     let mut bytes = tiny_rgb();
     bytes[100_000] ^= 1;
@@ -157,13 +120,7 @@ fn remove_frees_the_space() {
     pull(&models, "tiny").unwrap();
     assert!(models.remove("tiny").unwrap() > 390_000);
     assert!(!is_installed(&models, "tiny") && cache.files().is_empty());
-    assert!(
-        models
-            .remove("tiny")
-            .unwrap_err()
-            .to_string()
-            .contains("not on this machine")
-    );
+    assert!(models.remove("tiny").unwrap_err().to_string().contains("not on this machine"));
 }
 
 #[test]

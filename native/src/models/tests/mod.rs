@@ -32,19 +32,14 @@ fn contents(path: &str) -> Vec<u8> {
     let length = FILES.iter().find(|(name, _)| *name == path).unwrap().1;
     let mut state = length as u64;
     let byte = |_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
     (0..length).map(byte).collect()
 }
 
 fn blob(bytes: &[u8]) -> String {
-    let id = Sha1::new()
-        .chain_update(format!("blob {}\0", bytes.len()))
-        .chain_update(bytes)
-        .finalize();
+    let id = Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize();
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -52,43 +47,22 @@ fn blob(bytes: &[u8]) -> String {
 fn registry() -> &'static [Model] {
     let file = |path: &'static str, sized: bool| {
         let bytes = contents(path);
-        SourceFile {
-            path,
-            blob: blob(&bytes).leak(),
-            size: sized.then_some(bytes.len() as u64),
-        }
+        SourceFile { path, blob: blob(&bytes).leak(), size: sized.then_some(bytes.len() as u64) }
     };
-    let source = |format| Source {
-        repository: REPOSITORY,
-        commit: COMMIT,
-        format,
-    };
-    let bundle = |index, data| {
-        source(Format::TensorFlow {
-            index: file(index, true),
-            data: file(data, true),
-        })
-    };
+    let source = |format| Source { repository: REPOSITORY, commit: COMMIT, format };
+    let bundle =
+        |index, data| source(Format::TensorFlow { index: file(index, true), data: file(data, true) });
     let model = |name, rgb, flow| Model {
         name,
         description: "a stand-in",
         classes: 400,
         labels: Labels::BuiltIn,
-        multi_label: false,
         licence: "Apache-2.0",
         rgb,
         flow,
     };
-    let tiny = model(
-        "tiny",
-        bundle(FILES[0].0, FILES[1].0),
-        Some(bundle(FILES[2].0, FILES[3].0)),
-    );
-    let torch = model(
-        "tiny-torch",
-        source(Format::PyTorch(file(FILES[4].0, false))),
-        None,
-    );
+    let tiny = model("tiny", bundle(FILES[0].0, FILES[1].0), Some(bundle(FILES[2].0, FILES[3].0)));
+    let torch = model("tiny-torch", source(Format::PyTorch(file(FILES[4].0, false))), None);
     vec![tiny, torch].leak()
 }
 
@@ -139,12 +113,7 @@ impl Cache {
 /// The stand-in that a request's path asks for.
 fn wanted(request: &Request) -> Vec<u8> {
     let prefix = format!("/{REPOSITORY}/{COMMIT}/");
-    contents(
-        request
-            .path
-            .strip_prefix(&prefix)
-            .unwrap_or_else(|| panic!("unexpected path {}", request.path)),
-    )
+    contents(request.path.strip_prefix(&prefix).unwrap_or_else(|| panic!("unexpected path {}", request.path)))
 }
 
 /// A server without faults.
@@ -154,13 +123,8 @@ fn faultless() -> Server {
 
 /// Stands in for the converter: what it makes depends on every byte it was given.
 fn convert(files: &SourceFiles) -> Result<Vec<u8>> {
-    let mut out = format!(
-        "{} {} {}\n",
-        files.model,
-        files.stream,
-        files.labels.as_ref().unwrap().len()
-    )
-    .into_bytes();
+    let mut out =
+        format!("{} {} {}\n", files.model, files.stream, files.labels.as_ref().unwrap().len()).into_bytes();
     match &files.data {
         SourceData::TensorFlow { index, shards } => {
             assert_eq!(shards.len(), 1);
@@ -177,20 +141,11 @@ fn pull(models: &Models, name: &str) -> Result<Vec<Installed>> {
 }
 
 fn is_installed(models: &Models, name: &str) -> bool {
-    let row = models
-        .list()
-        .into_iter()
-        .find(|row| row.model.name == name)
-        .unwrap();
+    let row = models.list().into_iter().find(|row| row.model.name == name).unwrap();
     !row.installed.is_empty() || models.path(name).is_ok() || models.verify(Some(name)).is_ok()
 }
 
 /// The stored form of `tiny`'s RGB stream.
 fn tiny_rgb() -> Vec<u8> {
-    [
-        b"tiny rgb 400\n".to_vec(),
-        contents(FILES[0].0),
-        contents(FILES[1].0),
-    ]
-    .concat()
+    [b"tiny rgb 400\n".to_vec(), contents(FILES[0].0), contents(FILES[1].0)].concat()
 }

@@ -26,19 +26,11 @@ pub struct Reply {
 
 impl Reply {
     pub fn whole(body: &[u8]) -> Reply {
-        Reply {
-            status: "200 OK",
-            headers: Vec::new(),
-            body: body.to_vec(),
-            stop: None,
-        }
+        Reply { status: "200 OK", headers: Vec::new(), body: body.to_vec(), stop: None }
     }
 
     pub fn status(status: &'static str) -> Reply {
-        Reply {
-            status,
-            ..Reply::whole(b"")
-        }
+        Reply { status, ..Reply::whole(b"") }
     }
 
     /// What a server that knows ranges answers.
@@ -60,18 +52,12 @@ impl Reply {
 
     /// The connection ends after `bytes` of the body.
     pub fn cut_after(self, bytes: usize) -> Reply {
-        Reply {
-            stop: Some((bytes, false)),
-            ..self
-        }
+        Reply { stop: Some((bytes, false)), ..self }
     }
 
     /// Nothing more comes after `bytes` of the body, but the connection stays open.
     pub fn stall_after(self, bytes: usize) -> Reply {
-        Reply {
-            stop: Some((bytes, true)),
-            ..self
-        }
+        Reply { stop: Some((bytes, true)), ..self }
     }
 }
 
@@ -124,20 +110,14 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
 }
 
 fn send(stream: &mut TcpStream, reply: &Reply) {
-    let mut head = format!(
-        "HTTP/1.1 {}\r\nContent-Length: {}\r\n",
-        reply.status,
-        reply.body.len()
-    );
+    let mut head = format!("HTTP/1.1 {}\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for header in &reply.headers {
         head += &format!("{header}\r\n");
     }
     head += "Connection: close\r\n\r\n";
     let (bytes, hang) = reply.stop.unwrap_or((reply.body.len(), false));
     // A client that hangs up early is part of some tests.
-    let _ = stream
-        .write_all(head.as_bytes())
-        .and_then(|()| stream.write_all(&reply.body[..bytes]));
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&reply.body[..bytes]));
     if hang {
         // Until the client hangs up, however long that takes.
         let _ = stream.read(&mut [0]);

@@ -10,11 +10,7 @@ fn refused(name: &str, reply: Reply) -> (String, usize) {
     let error = pull(&models, name).unwrap_err();
     assert_eq!(error.code(), "download", "{error}");
     assert!(!is_installed(&models, name));
-    assert!(
-        cache.files().is_empty(),
-        "nothing of a wrong file stays: {:?}",
-        cache.files()
-    );
+    assert!(cache.files().is_empty(), "nothing of a wrong file stays: {:?}", cache.files());
     (error.to_string(), server.requests().len())
 }
 
@@ -23,16 +19,8 @@ fn other_bytes_of_the_right_length_are_refused() {
     let other = vec![7; 500];
     let (text, requests) = refused("tiny", Reply::whole(&other));
     let (expected, found) = (blob(&contents(FILES[0].0)), blob(&other));
-    assert!(
-        text.contains(&format!(
-            "expected git blob id {expected}, found {found} (500 bytes)"
-        )),
-        "{text}"
-    );
-    assert!(
-        text.contains("/someone/weights/") && text.contains("rgb/model.ckpt.index"),
-        "{text}"
-    );
+    assert!(text.contains(&format!("expected git blob id {expected}, found {found} (500 bytes)")), "{text}");
+    assert!(text.contains("/someone/weights/") && text.contains("rgb/model.ckpt.index"), "{text}");
     assert_eq!(requests, 1);
 }
 
@@ -46,10 +34,7 @@ fn another_length_is_refused_before_the_body_is_read() {
 #[test]
 fn a_missing_file_is_asked_for_once() {
     let (text, requests) = refused("tiny", Reply::status("404 Not Found"));
-    assert!(
-        text.contains("404 Not Found") && text.contains("not there any more"),
-        "{text}"
-    );
+    assert!(text.contains("404 Not Found") && text.contains("not there any more"), "{text}");
     assert_eq!(requests, 1);
 }
 
