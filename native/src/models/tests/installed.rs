@@ -93,7 +93,7 @@ fn a_file_without_its_record_or_of_another_length_is_not_installed() {
     assert!(!is_installed(&models, "tiny-torch"));
     pull(&models, "tiny-torch").unwrap();
     assert!(is_installed(&models, "tiny-torch"));
-    let folder = models.folder("tiny-torch").unwrap();
+    let folder = models.store.folder("tiny-torch");
     fs::remove_file(folder.join("rgb.source.json")).unwrap();
     assert!(!is_installed(&models, "tiny-torch"));
 }
