@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Random, Tolerance, compare};
-use i3d::backend::{Device, Model, Tiling, reference, run_tiled};
+use i3d::backend::{Device, Model, TiledRun, Tiling, reference};
 use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
 use i3d::plan::{DeviceLimits, INPUT, Part, Plan};
 use i3d::weights::Weights;
@@ -22,18 +22,16 @@ fn check(model: &mut Model, frames: usize, tilings: &[Tiling]) {
     let run = model.run(&plan, &input, &[FEATURES, LOGITS_PER_STEP], &mut quiet);
     let whole = pollster::block_on(run).expect("runs");
     for &tiling in tilings {
-        let mut clip = input.chunks_exact(input.len() / frames);
-        let mut next = |to: &mut Vec<f32>| {
-            to.extend_from_slice(clip.next().expect("no frame beyond the last is asked for"));
-            Ok(())
-        };
         let mut last = 0;
         let mut progress = |p: i3d::backend::Progress| {
             assert!(p.done_macs >= last);
             last = p.done_macs;
         };
-        let run = run_tiled(model, frames, tiling, &mut next, &mut progress);
-        let head = pollster::block_on(run).expect("the tiles run");
+        let mut run = TiledRun::new(&network, frames, tiling).expect("plans");
+        for frame in input.chunks_exact(input.len() / frames) {
+            pollster::block_on(run.push(model, frame, &mut progress)).expect("the tiles run");
+        }
+        let head = run.finish().expect("all frames came");
         assert_eq!(last, plan.macs(), "progress ends at the end");
         for (name, got) in [(FEATURES, &head.features), (LOGITS_PER_STEP, &head.per_step)] {
             let want = whole.get(name).expect(name);
@@ -116,4 +114,11 @@ fn the_webgpu_baseline_holds_full_size_tiles() {
     assert!(tiling.front >= 8 && tiling.back >= 8, "{tiling:?}");
     let tiny = DeviceLimits { max_binding_bytes: 1 << 20, ..DeviceLimits::WEBGPU };
     assert!(Tiling::within(&network, &tiny).is_err());
+}
+
+#[test]
+fn a_clip_that_ends_early_is_an_error() {
+    let run = TiledRun::new(&network(), 40, Tiling::DEFAULT).expect("plans");
+    let message = run.finish().expect_err("no frame came").to_string();
+    assert!(message.contains("0 frames") && message.contains("40"), "{message}");
 }

@@ -8,7 +8,7 @@ pub mod reference;
 mod tiled;
 
 pub use device::{Device, DeviceInfo, DeviceRequest, Model};
-pub use tiled::{Head, Tiling, run_tiled};
+pub use tiled::{Head, TiledRun, Tiling};
 
 use std::collections::BTreeMap;
 

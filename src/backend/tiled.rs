@@ -69,68 +69,130 @@ pub struct Head {
     pub per_step: Activation,
 }
 
-/// Runs the network on a clip of `frames` frames that `next_frame` hands out one by one, `[H, W, C]` each, appended to
-/// the vector that it is given.
-///
-/// # Errors
-/// Clips below nine frames, what `next_frame` fails with, and what the device reports.
-pub async fn run_tiled(
-    model: &mut Model,
+/// A run of the network on a clip that arrives frame by frame.
+pub struct TiledRun {
+    network: I3d,
     frames: usize,
     tiling: Tiling,
-    next_frame: &mut dyn FnMut(&mut Vec<f32>) -> Result<()>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Head> {
-    let network = *model.network();
-    let whole = Plan::new(&network, 1, frames)?;
-    let total_macs = whole.macs();
-    let length = |name: &str| whole.find(name).map(|(id, _)| whole.buffers[id].shape);
-    let (cut, steps) = (length(CUT)?, length(LOGITS_PER_STEP)?);
-    let frame_values = network.input_size * network.input_size * network.in_channels;
-    let mut clip = Queue::new(frame_values);
-    let mut middle = Queue::new(cut.h * cut.w * cut.c);
-    let mut head = Collected::default();
-    let mut pulled = 0;
-    while head.steps < steps.t {
-        let wanted = head.steps..(head.steps + tiling.back).min(steps.t);
-        let (plan, needs) = Plan::part(&network, 1, frames, BACK, wanted.clone())?;
-        middle.forget_before(needs.start);
-        while middle.end() < needs.end {
-            let wanted = middle.end()..(middle.end() + tiling.front).min(cut.t);
-            let (plan, needs) = Plan::part(&network, 1, frames, FRONT, wanted.clone())?;
-            clip.forget_before(needs.start);
-            while pulled < needs.end {
-                next_frame(&mut clip.values)?;
-                pulled += 1;
-            }
-            let output = model.run(&plan, clip.get(needs), &[CUT], &mut |_| ()).await?;
-            let tile = output.get(CUT).ok_or_else(|| missing(CUT))?;
-            middle.values.extend_from_slice(&tile.data);
-            let share = wanted.end as f64 / cut.t as f64;
-            progress(Progress { done_macs: (share * total_macs as f64) as u64, total_macs });
-        }
-        let output = model.run(&plan, middle.get(needs), &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await?;
-        head.features.extend_from_slice(&output.get(FEATURES).ok_or_else(|| missing(FEATURES))?.data);
-        head.per_step
-            .extend_from_slice(&output.get(LOGITS_PER_STEP).ok_or_else(|| missing(LOGITS_PER_STEP))?.data);
-        head.steps = wanted.end;
+    /// Shape of the cut endpoint for the whole clip.
+    cut: Shape,
+    /// Shape of the logits per time step.
+    steps: Shape,
+    total_macs: u64,
+    clip: Queue,
+    middle: Queue,
+    /// The next tiles of both sides of the cut, `None` when there are no more.
+    front: Option<Tile>,
+    back: Option<Tile>,
+    features: Vec<f32>,
+    per_step: Vec<f32>,
+}
+
+/// A tile that waits for its input.
+struct Tile {
+    plan: Plan,
+    /// Time steps of its input.
+    needs: TimeRange,
+    /// Time steps of its output.
+    gives: TimeRange,
+}
+
+impl TiledRun {
+    /// A run over a clip of exactly `frames` frames: padding depends on the length, so it must be known.
+    ///
+    /// # Errors
+    /// Clips below nine frames.
+    pub fn new(network: &I3d, frames: usize, tiling: Tiling) -> Result<TiledRun> {
+        let whole = Plan::new(network, 1, frames)?;
+        let shape = |name: &str| whole.find(name).map(|(id, _)| whole.buffers[id].shape);
+        let (cut, steps) = (shape(CUT)?, shape(LOGITS_PER_STEP)?);
+        let mut run = TiledRun {
+            network: *network,
+            frames,
+            tiling,
+            cut,
+            steps,
+            total_macs: whole.macs(),
+            clip: Queue::new(network.input_size * network.input_size * network.in_channels),
+            middle: Queue::new(cut.h * cut.w * cut.c),
+            front: None,
+            back: None,
+            features: Vec::new(),
+            per_step: Vec::new(),
+        };
+        run.front = run.tile(FRONT, 0)?;
+        run.back = run.tile(BACK, 0)?;
+        Ok(run)
     }
-    let activation = |data: Vec<f32>| {
-        let shape = Shape::new(1, steps.t, 1, 1, data.len() / steps.t);
-        Activation { shape, data }
-    };
-    Ok(Head { features: activation(head.features), per_step: activation(head.per_step) })
+
+    /// The tile of `part` that begins with output time step `first`.
+    fn tile(&self, part: Part, first: usize) -> Result<Option<Tile>> {
+        let (length, size) =
+            if part == FRONT { (self.cut.t, self.tiling.front) } else { (self.steps.t, self.tiling.back) };
+        if first == length {
+            return Ok(None);
+        }
+        let gives = first..(first + size).min(length);
+        let (plan, needs) = Plan::part(&self.network, 1, self.frames, part, gives.clone())?;
+        Ok(Some(Tile { plan, needs, gives }))
+    }
+
+    /// Takes the next frame and computes the tiles that it completes.
+    ///
+    /// # Shapes
+    /// `frame` `[H, W, C]` of the network's input.
+    pub async fn push(
+        &mut self,
+        model: &mut Model,
+        frame: &[f32],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
+        self.clip.values.extend_from_slice(frame);
+        while let Some(tile) = self.front.take_if(|tile| tile.needs.end <= self.clip.end()) {
+            let output = model.run(&tile.plan, self.clip.get(tile.needs), &[CUT], &mut |_| ()).await?;
+            self.middle.values.extend_from_slice(&output.get(CUT).ok_or_else(|| missing(CUT))?.data);
+            self.front = self.tile(FRONT, tile.gives.end)?;
+            self.clip.forget_before(self.front.as_ref().map_or(self.frames, |next| next.needs.start));
+            self.advance_back(model).await?;
+            let share = tile.gives.end as f64 / self.cut.t as f64;
+            let done_macs = (share * self.total_macs as f64) as u64;
+            progress(Progress { done_macs, total_macs: self.total_macs });
+        }
+        Ok(())
+    }
+
+    async fn advance_back(&mut self, model: &mut Model) -> Result<()> {
+        while let Some(tile) = self.back.take_if(|tile| tile.needs.end <= self.middle.end()) {
+            let observe = [FEATURES, LOGITS_PER_STEP];
+            let output = model.run(&tile.plan, self.middle.get(tile.needs), &observe, &mut |_| ()).await?;
+            for (name, all) in [(FEATURES, &mut self.features), (LOGITS_PER_STEP, &mut self.per_step)] {
+                all.extend_from_slice(&output.get(name).ok_or_else(|| missing(name))?.data);
+            }
+            self.back = self.tile(BACK, tile.gives.end)?;
+            self.middle.forget_before(self.back.as_ref().map_or(self.cut.t, |next| next.needs.start));
+        }
+        Ok(())
+    }
+
+    /// The head's values, once all frames have been pushed.
+    ///
+    /// # Errors
+    /// Clips with fewer frames than were announced.
+    pub fn finish(self) -> Result<Head> {
+        if self.back.is_some() {
+            let (got, wanted) = (self.clip.end(), self.frames);
+            return Err(Error::clip("clip", format!("{got} frames came where {wanted} were announced")));
+        }
+        let activation = |data: Vec<f32>| {
+            let shape = self.steps.with_channels(data.len() / self.steps.t);
+            Activation { shape, data }
+        };
+        Ok(Head { features: activation(self.features), per_step: activation(self.per_step) })
+    }
 }
 
 fn missing(name: &str) -> Error {
     Error::device("tiles", format!("{name} was not computed"))
-}
-
-#[derive(Default)]
-struct Collected {
-    steps: usize,
-    features: Vec<f32>,
-    per_step: Vec<f32>,
 }
 
 /// Consecutive time steps of a long tensor; those before a moving start are forgotten.
