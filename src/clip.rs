@@ -162,7 +162,7 @@ fn choose(keys: &[String], stream: Option<Stream>) -> Result<&str, String> {
         Some(stream) => named(stream.name()),
         None => match (named(Stream::Rgb.name()), named(Stream::Flow.name())) {
             (Some(_), Some(_)) => {
-                return Err("the archive holds both `rgb` and `flow`; say which one to read".into());
+                return Err("the archive holds both `rgb` and `flow`; give it as --rgb-clip, as --flow-clip, or as both".into());
             }
             (rgb, flow) => rgb.or(flow),
         },
