@@ -38,10 +38,11 @@ fn tensorflow_index(path: &Path) -> Result<Option<PathBuf>> {
         found.sort();
         return match &found[..] {
             [index] => Ok(Some(index.clone())),
-            [] => Err(Error::checkpoint(
-                path.display(),
-                "the folder holds no .index file, so no TensorFlow checkpoint",
-            )),
+            [] => {
+                let problem = "the folder holds no .index file, so no TensorFlow checkpoint; give one that does, or a \
+                               weights file";
+                Err(Error::checkpoint(path.display(), problem))
+            }
             several => {
                 let names: Vec<_> =
                     several.iter().map(|p| p.with_extension("").display().to_string()).collect();
