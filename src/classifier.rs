@@ -1,12 +1,14 @@
 //! The whole program on one screen: a device, one network per stream, labels; clips in, ranked actions out.
 
 use crate::backend::{Activation, Device, Model, Output, Progress};
-use crate::clip::Clip;
+use crate::clip::{Clip, RgbClip};
 use crate::error::{Error, Result};
 use crate::fusion::{Fusion, softmax};
 use crate::labels;
 use crate::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
 use crate::plan::Plan;
+use crate::preprocess::RgbPreprocess;
+use crate::video::{FrameSource, Rate};
 use crate::weights::{Checkpoint, Weights};
 
 /// Where a stream's weights came from; part of every result.
@@ -25,6 +27,33 @@ struct Network {
 }
 
 /// Loaded networks on a device.
+///
+/// ```
+/// # use i3d::{Error, network::{I3d, Stream}, weights::{Checkpoint, Format, Metadata, Tensor}};
+/// # let network = I3d { width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 400) };
+/// # let tensor = |shape: Vec<usize>| Tensor { data: vec![0.1; shape.iter().product()], shape };
+/// # let tensors = network.variables().into_iter().map(|(name, shape)| (name, tensor(shape))).collect();
+/// # let metadata = Metadata { width: Some(0.0625), input_size: Some(32), ..Metadata::default() };
+/// # let (place, sha256) = ("rgb".to_string(), String::new());
+/// # let checkpoint = Checkpoint { place, format: Format::Safetensors, sha256, tensors, metadata, skipped: vec![] };
+/// # let weights = checkpoint.to_safetensors(None)?;
+/// # let path = std::path::Path::new("samples/jumping_jacks.gif");
+/// # pollster::block_on(async {
+/// use i3d::backend::{Device, DeviceRequest};
+///
+/// let device = Device::open(&DeviceRequest::Auto, 0).await?;
+/// let checkpoint = Checkpoint::from_bytes("rgb.safetensors", &weights)?;
+/// let mut classifier = i3d::Classifier::new(device).with_checkpoint(&checkpoint)?;
+/// let clip = classifier.rgb_clip(i3d::video::open(path)?, 64)?;
+/// let result = classifier.classify(&[&clip], &mut |_, _| ()).await?;
+/// for action in result.top(5) {
+///     println!("{:.3} {}", action.probability, action.label);
+/// }
+/// # assert_eq!(result.top(5).len(), 5);
+/// # Ok::<(), Error>(())
+/// # })?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct Classifier {
     device: Device,
     networks: Vec<Network>,
@@ -118,6 +147,23 @@ impl Classifier {
     /// Where the weights of a stream came from.
     pub fn source(&self, stream: Stream) -> Option<&ModelSource> {
         self.networks.iter().find(|n| n.stream == stream).map(|n| &n.source)
+    }
+
+    /// The first `frames` frames of a video at 25 frames per second, as the RGB network wants them; a shorter video is
+    /// repeated from its start, as in the paper.
+    ///
+    /// # Errors
+    /// Videos that break, and classifiers without an RGB network.
+    pub fn rgb_clip(&self, video: impl FrameSource, frames: usize) -> Result<Clip> {
+        let missing = || Error::Usage("no RGB network is loaded, so no RGB clip can be made".into());
+        let network = self.network(Stream::Rgb).ok_or_else(missing)?;
+        let preprocess = RgbPreprocess::for_input(network.input_size);
+        let RgbClip { clip, broken, .. } =
+            RgbClip::from_video(video, Rate::I3D, preprocess, frames, &mut |_| ())?;
+        match broken {
+            Some(error) => Err(error),
+            None => Ok(clip.looped_to(frames)),
+        }
     }
 
     /// The network that takes `clip`, which errors call `place`.

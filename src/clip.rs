@@ -1,7 +1,9 @@
 //! A clip, the input of one network, and the array files that carry clips (`.npy` and `.npz`).
 
+mod from_video;
 mod npy;
 
+pub use from_video::RgbClip;
 pub use npy::npy_bytes;
 
 use crate::error::{Error, Result};

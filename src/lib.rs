@@ -1,4 +1,4 @@
-//! `i3d` watches a video and says what people in it are doing.
+#![doc = include_str!("../README.md")]
 //!
 //! The modules stand in the order in which data flows through them.
 

@@ -232,6 +232,12 @@ fn convert_pulled(files: &SourceFiles) -> Result<Vec<u8>> {
         }
         SourceData::PyTorch(bytes) => Checkpoint::from_bytes(&files.place, bytes)?,
     };
+    let network = checkpoint.network()?;
+    if network.stream() != Some(files.stream) {
+        let problem =
+            format!("takes {} input channels where {} was expected", network.in_channels, files.stream);
+        return Err(Error::checkpoint(&files.place, problem));
+    }
     checkpoint.metadata.source = Some(files.place.clone());
     checkpoint.metadata.name = Some(files.model.to_string());
     to_safetensors(&checkpoint, files.labels.clone())

@@ -75,6 +75,10 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::NoDevice`] with the list of what was found.
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
+    )]
     pub async fn open(request: &DeviceRequest, threads: usize) -> Result<Device> {
         let cpu = Device::Cpu { threads };
         if *request == DeviceRequest::Cpu {

@@ -36,6 +36,8 @@ pub struct Models {
 pub struct SourceFiles {
     /// The model's name.
     pub model: &'static str,
+    /// Which of its streams.
+    pub stream: Stream,
     /// Where the weights came from; the name for messages about them.
     pub place: String,
     /// Names of the classes, to be stored with the weights.
@@ -209,6 +211,7 @@ impl Models {
         let place = source.url(RAW_GITHUB, weights);
         let files = SourceFiles {
             model: model.name,
+            stream,
             place: place.clone(),
             labels: model.class_labels(),
             data: source.assemble(contents),

@@ -123,7 +123,8 @@ fn faultless() -> Server {
 
 /// Stands in for the converter: what it makes depends on every byte it was given.
 fn convert(files: &SourceFiles) -> Result<Vec<u8>> {
-    let mut out = format!("{} {}\n", files.model, files.labels.as_ref().unwrap().len()).into_bytes();
+    let mut out =
+        format!("{} {} {}\n", files.model, files.stream, files.labels.as_ref().unwrap().len()).into_bytes();
     match &files.data {
         SourceData::TensorFlow { index, shards } => {
             assert_eq!(shards.len(), 1);

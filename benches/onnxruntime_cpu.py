@@ -1,0 +1,145 @@
+"""Times i3d's CPU backend against ONNX Runtime's CPU provider: same weights, same clip, one run, taking turns.
+
+usage: onnxruntime_cpu.py I3D_BINARY WEIGHTS.safetensors [--frames 64] [--threads 2] [--runs 7]
+
+needs numpy, onnx and onnxruntime. Prints the median seconds of both, their ratio, and how far the logits are apart.
+"""
+import argparse, json, os, statistics, struct, subprocess, tempfile, time
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+EPSILON = 1e-3
+MODULES = {
+    "Mixed_3b": 0, "Mixed_3c": 0, "MaxPool3d_4a_3x3": 3, "Mixed_4b": 0, "Mixed_4c": 0, "Mixed_4d": 0, "Mixed_4e": 0,
+    "Mixed_4f": 0, "MaxPool3d_5a_2x2": 2, "Mixed_5b": 0, "Mixed_5c": 0,
+}
+
+
+def read_safetensors(path):
+    raw = open(path, "rb").read()
+    (length,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8:8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            begin, end = (8 + length + o for o in entry["data_offsets"])
+            tensors[name] = np.frombuffer(raw[begin:end], np.float32).reshape(entry["shape"])
+    return tensors
+
+
+class Graph:
+    """An ONNX graph in N,C,T,H,W, with TensorFlow's SAME padding for known sizes."""
+
+    def __init__(self, tensors, size):
+        self.tensors, self.nodes, self.weights, self.size = tensors, [], [], {"x": size}
+        self.count = 0
+
+    def add(self, op, inputs, size, **attributes):
+        self.count += 1
+        name = f"v{self.count}"
+        self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
+        self.size[name] = size
+        return name
+
+    def same(self, x, kernel, stride):
+        out, before, after = [], [], []
+        for n, k, s in zip(self.size[x], kernel, stride):
+            o = -(-n // s)
+            total = max((o - 1) * s + k - n, 0)
+            out.append(o), before.append(total // 2), after.append(total - total // 2)
+        return out, dict(kernel_shape=kernel, strides=stride, pads=before + after)
+
+    def constant(self, name, value):
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value, np.float32), name))
+        return name
+
+    def conv(self, x, name, stride=(1, 1, 1)):
+        t = lambda v: self.tensors[f"{name}/{v}"]
+        w = t("conv_3d/w")
+        if f"{name}/conv_3d/b" in self.tensors:
+            bias, relu = t("conv_3d/b"), False
+        else:
+            scale = 1 / np.sqrt(t("batch_norm/moving_variance") + EPSILON)
+            w, bias, relu = w * scale, t("batch_norm/beta") - t("batch_norm/moving_mean") * scale, True
+        size, attributes = self.same(x, list(w.shape[:3]), list(stride))
+        inputs = [x, self.constant(name + "/w", w.transpose(4, 3, 0, 1, 2)), self.constant(name + "/b", bias)]
+        y = self.add("Conv", inputs, size, **attributes)
+        return self.add("Relu", [y], size) if relu else y
+
+    def pool(self, x, kernel, stride):
+        size, attributes = self.same(x, list(kernel), list(stride))
+        return self.add("MaxPool", [x], size, **attributes)
+
+    def mixed(self, x, name):
+        last = "Branch_2/Conv3d_0a_3x3" if name == "Mixed_5b" else "Branch_2/Conv3d_0b_3x3"
+        b = [
+            self.conv(x, f"{name}/Branch_0/Conv3d_0a_1x1"),
+            self.conv(self.conv(x, f"{name}/Branch_1/Conv3d_0a_1x1"), f"{name}/Branch_1/Conv3d_0b_3x3"),
+            self.conv(self.conv(x, f"{name}/Branch_2/Conv3d_0a_1x1"), f"{name}/{last}"),
+            self.conv(self.pool(x, (3, 3, 3), (1, 1, 1)), f"{name}/Branch_3/Conv3d_0b_1x1"),
+        ]
+        return self.add("Concat", b, self.size[x], axis=1)
+
+
+def build(tensors, frames):
+    g = Graph(tensors, [frames, 224, 224])
+    x = g.conv("x", "Conv3d_1a_7x7", (2, 2, 2))
+    x = g.pool(x, (1, 3, 3), (1, 2, 2))
+    x = g.conv(g.conv(x, "Conv3d_2b_1x1"), "Conv3d_2c_3x3")
+    x = g.pool(x, (1, 3, 3), (1, 2, 2))
+    for name, pool in MODULES.items():
+        x = g.pool(x, (pool,) * 3, (2, 2, 2)) if pool else g.mixed(x, name)
+    t, h, w = g.size[x]
+    x = g.add("AveragePool", [x], [t - 1, 1, 1], kernel_shape=[2, h, w], strides=[1, 1, 1])
+    x = g.conv(x, "Logits/Conv3d_0c_1x1")
+    axes = numpy_helper.from_array(np.array([2, 3, 4], np.int64), "axes")
+    g.nodes.append(helper.make_node("ReduceMean", [x, "axes"], ["logits"], keepdims=0))
+    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    channels = tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
+    graph = helper.make_graph(
+        g.nodes, "i3d", [value("x", [1, channels, frames, 224, 224])], [value("logits", [1, None])],
+        g.weights + [axes])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("i3d"), parser.add_argument("weights")
+    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=7)
+    args = parser.parse_args()
+    tensors = read_safetensors(args.weights)
+    model = build(tensors, args.frames)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = args.threads
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    channels = tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
+    stream = "rgb" if channels == 3 else "flow"
+    clip = np.random.default_rng(0).uniform(-1, 1, (1, args.frames, 224, 224, channels)).astype(np.float32)
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, "clip.npy")
+    np.save(path, clip)
+    x = np.ascontiguousarray(clip.transpose(0, 4, 1, 2, 3))
+    want = session.run(None, {"x": x})[0][0]
+    peer, ours, worst = [], [], 0.0
+    for _ in range(args.runs):
+        start = time.perf_counter()
+        session.run(None, {"x": x})
+        peer.append(time.perf_counter() - start)
+        # The first of two inputs warms up; the second is measured.
+        command = [args.i3d, "-q", "classify", path, path, f"--{stream}", args.weights, "--device", "cpu",
+                   "--threads", str(args.threads), "--json", "-"]
+        report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[1]
+        ours.append(report["timings"]["rgb_ms" if stream == "rgb" else "flow_network_ms"] / 1e3)
+        worst = max(worst, np.abs(np.array(report["streams"][stream]["logits"]) - want).max())
+    a, b = statistics.median(ours), statistics.median(peer)
+    print(f"{args.frames} frames of 224x224 {stream}, {args.threads} threads, median of {args.runs}")
+    print(f"i3d {a:.3f} s, ONNX Runtime {ort.__version__} CPU {b:.3f} s, ratio {a / b:.2f}; logits differ by {worst:.1e}")
+
+
+if __name__ == "__main__":
+    main()
