@@ -177,7 +177,7 @@ fn choose(keys: &[String], stream: Option<Stream>) -> Result<&str, String> {
     Err(match keys {
         [] => "the archive holds no arrays; save one with numpy.savez".to_owned(),
         keys => format!(
-            "which array is the clip? Expected one array or one named {wanted}, found `{}`",
+            "the archive holds `{}`, and none is named {wanted}; give the clip that name, or save it alone",
             keys.join("`, `")
         ),
     })

@@ -17,8 +17,9 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
 /// A labels file.
 pub fn read_labels(path: &Path) -> Result<Vec<String>> {
     let place = path.display().to_string();
-    let text = String::from_utf8(read_file(path)?)
-        .map_err(|_| Error::labels(&place, "is not UTF-8 text; give a list with one class name per line"))?;
+    let text = String::from_utf8(read_file(path)?).map_err(|_| {
+        Error::labels(&place, "this is no UTF-8 text; give a list with one class name per line")
+    })?;
     i3d::labels::parse(&place, &text)
 }
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use i3d::backend::Device;
 use i3d::classifier::Classifier;
-use i3d::clip::Clip;
+use i3d::clip::{Clip, RgbClip};
 use i3d::network::{I3d, MIN_FRAMES, Stream};
 use i3d::plan::Plan;
 use i3d::preprocess::{Preprocess, RgbPreprocess};
-use i3d::video::{self, Samples};
+use i3d::video::{self, FrameSource};
 use i3d::{Error, Result};
 
 use crate::args::ClipArgs;
@@ -103,7 +103,7 @@ impl Part {
 /// The clip of one part, for a network that is there.
 pub fn load(part: &Part, args: &ClipArgs, classifier: &Classifier, talk: Talk) -> Result<Loaded> {
     let loaded = match (part.array, classifier.network(Stream::Rgb)) {
-        (true, _) => load_array(part, args.frames)?,
+        (true, _) => load_array(part, args.frames, talk)?,
         (false, Some(network)) => load_video(part, args, network, classifier.device(), talk)?,
         (false, None) => {
             let problem = "a video has colours, and only flow weights are loaded; give --rgb PATH";
@@ -115,7 +115,7 @@ pub fn load(part: &Part, args: &ClipArgs, classifier: &Classifier, talk: Talk) -
 }
 
 /// A `.npy` or `.npz` clip as it is, cut or looped to `frames` where that is given.
-fn load_array(part: &Part, frames: Option<usize>) -> Result<Loaded> {
+fn load_array(part: &Part, frames: Option<usize>, talk: Talk) -> Result<Loaded> {
     let clip = part.read()?;
     if let Some(stream) = part.expected.filter(|&stream| clip.stream() != Some(stream)) {
         let (found, wanted) = (clip.channels, stream.channels());
@@ -127,7 +127,7 @@ fn load_array(part: &Part, frames: Option<usize>) -> Result<Loaded> {
         return Err(Error::clip(part.name(), problem));
     }
     let clip = match frames {
-        Some(frames) => clip.first(frames).looped_to(frames),
+        Some(frames) => looped(part, clip.first(frames), frames, talk),
         None => clip,
     };
     if clip.frames < MIN_FRAMES {
@@ -158,46 +158,26 @@ fn most_frames(args: &ClipArgs, network: &I3d, device: &Device, talk: Talk) -> R
 
 /// Decodes, samples and preprocesses the RGB clip of a video.
 fn load_video(part: &Part, args: &ClipArgs, network: &I3d, device: &Device, talk: Talk) -> Result<Loaded> {
-    let place = part.name();
-    let wanted = most_frames(args, network, device, talk)?;
-    let mut samples = Samples::new(video::open(&part.path)?, args.fps)?;
-    let info = samples.info().clone();
+    let most = most_frames(args, network, device, talk)?;
+    let source = video::open(&part.path)?;
     let preprocess = RgbPreprocess::for_input(network.input_size);
-    let mut clip = Clip::empty(preprocess.crop, preprocess.crop, 3);
-    let (mut color, mut broken) = (None, None);
-    let bar = talk.bar("decoding", info.frames.unwrap_or(0).min(wanted as u64), Unit::Frames);
-    while clip.frames < wanted {
-        match samples.next_sample() {
-            Ok(Some(sample)) => {
-                let frame = preprocess.rgb_from_frame(&sample.frame);
-                color = color.or_else(|| preprocess_color(&sample.frame));
-                for _ in 0..sample.times.min(wanted - clip.frames) {
-                    clip.push_frame(&frame)?;
-                }
-                bar.set_position(clip.frames as u64);
-            }
-            Ok(None) => break,
-            Err(error) if clip.frames > 0 => {
-                broken = Some(error);
-                break;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let bar = talk.bar("decoding", source.info().frames.unwrap_or(0).min(most as u64), Unit::Frames);
+    let mut progress = |frames| bar.set_position(frames as u64);
+    let decoded = RgbClip::from_video(source, args.fps, preprocess, most, &mut progress)?;
     drop(bar);
+    let RgbClip { clip, info, decoded, color, broken } = decoded;
     let sampled_frames = clip.frames;
     if sampled_frames == 0 {
-        return Err(Error::video(place, "no frame could be decoded"));
+        return Err(Error::video(part.name(), "no frame could be decoded; copy or download the file again"));
     }
     let target = match args.frames {
         Some(frames) => frames,
-        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES.min(wanted),
+        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES.min(most),
         None => sampled_frames,
     };
-    let clip = clip.looped_to(target);
-    let looped = clip.frames > sampled_frames;
+    let clip = looped(part, clip, target, talk);
     let video = VideoSummary {
-        frames: info.frames.unwrap_or_else(|| samples.decoded()),
+        frames: info.frames.unwrap_or(decoded),
         fps: info.fps,
         width: info.width,
         height: info.height,
@@ -205,18 +185,18 @@ fn load_video(part: &Part, args: &ClipArgs, network: &I3d, device: &Device, talk
         duration_seconds: info.duration_seconds,
         sampled_frames,
         clip_frames: clip.frames,
-        looped,
+        looped: clip.frames > sampled_frames,
     };
-    if looped {
-        talk.note(format!("{place}: {sampled_frames} frames, looped to {}", clip.frames));
-    }
     let preprocess = Some(preprocess.describe(args.fps, color));
     Ok(Loaded { clip, video: Some(video), preprocess, broken })
 }
 
-/// The colour description of frames that have one.
-fn preprocess_color(frame: &video::Frame) -> Option<video::Color> {
-    matches!(frame.pixels, video::Pixels::I420 { .. }).then_some(frame.color)
+/// The clip repeated until it has so many frames, and a note if it had fewer.
+fn looped(part: &Part, clip: Clip, frames: usize, talk: Talk) -> Clip {
+    if clip.frames < frames {
+        talk.note(format!("{}: {} frames, looped to {frames}", part.name(), clip.frames));
+    }
+    clip.looped_to(frames)
 }
 
 /// The inputs that a list of arguments means: a glob that matches videos stands for each of them, one that matches
