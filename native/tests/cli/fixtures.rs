@@ -82,6 +82,21 @@ pub fn npy_of(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
     file
 }
 
+/// The zip file with its last entry claiming to unpack to so many bytes, as only the newer 64-bit fields can say.
+pub fn claiming(mut file: Vec<u8>, size: u64) -> Vec<u8> {
+    let find = |signature: &[u8]| file.windows(4).rposition(|w| w == signature).expect("a whole zip file");
+    let (entry, end) = (find(b"PK\x01\x02"), find(b"PK\x05\x06"));
+    let name = file[entry + 28] as usize;
+    assert_eq!(file[entry + 29..entry + 32], [0, 0, 0], "a short name and nothing else");
+    let field: Vec<u8> = [1, 0, 8, 0].into_iter().chain(size.to_le_bytes()).collect();
+    let directory = file[end + 12] + field.len() as u8;
+    file[end + 12] = directory;
+    file[entry + 24..entry + 28].copy_from_slice(&[0xff; 4]);
+    file[entry + 30] = field.len() as u8;
+    file.splice(entry + 46 + name..entry + 46 + name, field);
+    file
+}
+
 impl Sandbox {
     /// A folder with `rgb.safetensors` and `flow.safetensors` of 5 classes.
     pub fn with_weights() -> Sandbox {

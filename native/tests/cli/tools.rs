@@ -1,4 +1,4 @@
-//! `dump`, `compare`, `plan`, `models`, and the help.
+//! `dump`, `compare`, `plan`, and the help.
 
 use npyz::NpyFile;
 
@@ -57,6 +57,13 @@ fn compare_prints_a_table() {
     let short = sandbox.i3d(short).ok();
     assert!(short.stdout.trim_end().lines().last().is_some_and(|row| row.starts_with("Conv3d_2b_1x1 ")));
     assert_eq!(short.stderr, "");
+    sandbox.video("whole.mkv", 40);
+    let whole = sandbox.read("whole.mkv");
+    sandbox.write("cut.mkv", &whole[..whole.len() / 2]);
+    let broken =
+        sandbox.i3d("compare cut.mkv --rgb rgb.safetensors --device cpu --until Conv3d_1a_7x7").exits(1);
+    assert!(broken.stdout.ends_with("  ok\n"), "{broken:?}");
+    assert!(broken.errors()[0].ends_with("; what came before is compared"), "{broken:?}");
     sandbox.i3d("compare flow.npy --rgb rgb.safetensors --device cpu").fails(
         2,
         "flow.npy: the clip has 2 channels and needs the flow network, but only rgb weights are loaded; give --flow PATH",
@@ -79,23 +86,6 @@ fn plan_sums_up_the_papers_networks() {
     ] {
         sandbox.i3d(&format!("plan {arguments}")).fails(2, said);
     }
-}
-
-#[test]
-fn models_of_an_empty_cache() {
-    let sandbox = Sandbox::new();
-    let list = sandbox.i3d("models list").ok().stdout;
-    assert!(list.lines().any(|line| line.starts_with("kinetics-400 ")), "{list}");
-    let verify = sandbox.i3d("models verify").ok();
-    assert_eq!(verify.stdout, "");
-    assert!(verify.stderr.contains("no model is installed; see `i3d models list`"), "{verify:?}");
-    let missing = "kinetics-400 is not on this machine; fetch it with `i3d models pull kinetics-400`";
-    for command in ["path", "verify", "remove"] {
-        sandbox.i3d(&format!("models {command} kinetics-400")).fails(2, missing);
-        let unknown = sandbox.i3d(&format!("models {command} kinetics"));
-        unknown.fails_with(2, "there is no model called \"kinetics\"", &["choose one of kinetics-400, "]);
-    }
-    assert!(!sandbox.path("cache").exists(), "looking creates nothing");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use i3d::network::Stream;
 
-use crate::fixtures::{checkpoint, npy, safetensors};
+use crate::fixtures::{checkpoint, claiming, npy, safetensors};
 use crate::pickle::{Pickle, Style, zip};
 use crate::tf_writer::{Options, bundle, items};
 use crate::{Run, Sandbox};
@@ -62,14 +62,13 @@ fn hostile_files_run_nothing_and_take_no_memory() {
         &["`os.system`", "never runs", "state_dict()"],
     );
     assert!(!sandbox.path("hacked").exists());
-    // An entry that claims nearly all that a zip file without extensions can.
-    let mut file = zip(&[("model/data.pkl".into(), b"\x80\x02}.".to_vec())]);
-    let directory = file.windows(4).rposition(|w| w == b"PK\x01\x02").expect("a directory");
-    for at in [directory + 20, directory + 24] {
-        file[at..at + 4].copy_from_slice(&0xffff_fff0u32.to_le_bytes());
-    }
-    sandbox.write("giant.pt", file);
-    classify_with(&sandbox, "giant.pt").fails_with(2, "giant.pt: ", &["download"]);
+    let bomb = claiming(zip(&[("model/data.pkl".into(), b"\x80\x02}.".to_vec())]), 100_000_000_000);
+    sandbox.write("giant.pt", bomb);
+    classify_with(&sandbox, "giant.pt").fails_with(
+        2,
+        "giant.pt: ",
+        &["claims 100000000000 bytes", "download"],
+    );
     // A header that claims a hundred gigabytes.
     let mut giant = 100_000_000_000u64.to_le_bytes().to_vec();
     giant.extend(b"{\"x\":");
@@ -93,7 +92,7 @@ fn networks_of_other_sizes_are_told() {
     sandbox.write("labels.txt", [0xff, 0xfe, b'a']);
     sandbox.classify("clip.npy --rgb rgb.safetensors --labels labels.txt").fails_with(
         2,
-        "labels.txt: is not UTF-8",
+        "labels.txt: this is no UTF-8 text",
         &["one class name per line"],
     );
 }
