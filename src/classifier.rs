@@ -166,6 +166,39 @@ impl Classifier {
         }
     }
 
+    /// The network that takes `clip`, which errors call `place`.
+    ///
+    /// # Errors
+    /// Clips of a stream without a network here, and of another size than the network's input.
+    pub fn network_for(&self, place: &str, clip: &Clip) -> Result<&I3d> {
+        self.index_for(place, clip).map(|index| self.networks[index].model.network())
+    }
+
+    fn index_for(&self, place: &str, clip: &Clip) -> Result<usize> {
+        let Clip { height, width, channels, .. } = clip;
+        let fail = |problem| Error::clip(place, problem);
+        let Some(stream) = clip.stream() else {
+            return Err(fail(format!("the clip has {channels} channels; expected 3 (rgb) or 2 (flow)")));
+        };
+        let Some(index) = self.networks.iter().position(|n| n.stream == stream) else {
+            let loaded = match self.networks.first() {
+                Some(other) => format!("only {} weights are loaded", other.stream),
+                None => "no weights are loaded".to_string(),
+            };
+            return Err(fail(format!(
+                "the clip has {channels} channels and needs the {stream} network, but {loaded}; give --{stream} PATH"
+            )));
+        };
+        let size = self.networks[index].model.network().input_size;
+        if (*height, *width) != (size, size) {
+            return Err(fail(format!(
+                "the clip has {height}x{width} pixels where the {stream} network takes {size}x{size}; make the clip \
+                 of that size"
+            )));
+        }
+        Ok(index)
+    }
+
     /// Runs the network of the clip's stream and gives the values of the endpoints named in `observe`.
     ///
     /// # Errors
@@ -177,23 +210,10 @@ impl Classifier {
         observe: &[&str],
         progress: &mut dyn FnMut(Stream, Progress),
     ) -> Result<Output> {
-        let Some(network) = self.networks.iter_mut().find(|n| Some(n.stream) == clip.stream()) else {
-            let loaded: Vec<&str> = self.networks.iter().map(|n| n.stream.name()).collect();
-            let (channels, loaded) = (clip.channels, loaded.join(" and "));
-            let problem = format!(
-                "a clip of {channels} channels has no network here; loaded: {loaded} (rgb takes 3, flow 2)"
-            );
-            return Err(Error::clip("clip", problem));
-        };
-        let size = network.model.network().input_size;
-        if (clip.height, clip.width) != (size, size) {
-            let found = format!("{}x{}", clip.height, clip.width);
-            let problem = format!("the clip has {found} pixels; the network expects {size}x{size}");
-            return Err(Error::clip("clip", problem));
-        }
-        let stream = network.stream;
-        let plan = Plan::new(network.model.network(), 1, clip.frames)?;
-        network.model.run(&plan, &clip.data, observe, &mut |p| progress(stream, p)).await
+        let index = self.index_for("clip", clip)?;
+        let Network { stream, model, .. } = &mut self.networks[index];
+        let plan = Plan::new(model.network(), 1, clip.frames)?;
+        model.run(&plan, &clip.data, observe, &mut |p| progress(*stream, p)).await
     }
 
     /// Classifies one clip per stream: one clip for one stream, or one of each to be fused.
@@ -202,6 +222,11 @@ impl Classifier {
         clips: &[&Clip],
         progress: &mut dyn FnMut(Stream, Progress),
     ) -> Result<Classification> {
+        let one_each = || Error::Usage("give one clip, or one of each stream".into());
+        // Asked before the first of them costs time.
+        if matches!(clips, [a, b] if a.channels == b.channels) {
+            return Err(one_each());
+        }
         let mut streams = Vec::new();
         for clip in clips {
             let start = web_time::Instant::now();
@@ -223,8 +248,8 @@ impl Classifier {
         streams.sort_by_key(|s| s.stream);
         let (logits, probabilities) = match &streams[..] {
             [one] => (one.logits.clone(), softmax(&one.logits)),
-            [rgb, flow] if rgb.stream != flow.stream => self.fusion.fuse(&rgb.logits, &flow.logits),
-            _ => return Err(Error::Usage("give one clip, or one of each stream".into())),
+            [rgb, flow] => self.fusion.fuse(&rgb.logits, &flow.logits),
+            _ => return Err(one_each()),
         };
         Ok(Classification { streams, logits, probabilities, labels: self.labels.clone() })
     }

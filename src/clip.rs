@@ -164,7 +164,7 @@ fn choose(keys: &[String], stream: Option<Stream>) -> Result<&str, String> {
         Some(stream) => named(stream.name()),
         None => match (named(Stream::Rgb.name()), named(Stream::Flow.name())) {
             (Some(_), Some(_)) => {
-                return Err("the archive holds both `rgb` and `flow`; say which one to read".into());
+                return Err("the archive holds both `rgb` and `flow`; give it as --rgb-clip, as --flow-clip, or as both".into());
             }
             (rgb, flow) => rgb.or(flow),
         },
@@ -177,7 +177,7 @@ fn choose(keys: &[String], stream: Option<Stream>) -> Result<&str, String> {
     Err(match keys {
         [] => "the archive holds no arrays; save one with numpy.savez".to_owned(),
         keys => format!(
-            "which array is the clip? Expected one array or one named {wanted}, found `{}`",
+            "the archive holds `{}`, and none is named {wanted}; give the clip that name, or save it alone",
             keys.join("`, `")
         ),
     })

@@ -9,7 +9,7 @@ use std::fmt::Display;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
-    #[error("{place}: {source}")]
+    #[error("{place}: {}", reason(source))]
     Io {
         /// The file, as the user named it, and what was tried.
         place: String,
@@ -131,5 +131,20 @@ impl Error {
     /// A device `place` that failed while it worked.
     pub fn device(place: impl Display, problem: impl Display) -> Self {
         Error::Device { place: place.to_string(), problem: problem.to_string() }
+    }
+}
+
+/// What the operating system said; its most frequent answers in plain words, with what to do.
+fn reason(source: &std::io::Error) -> String {
+    use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+    // An error without a number was made by a program, which chose its own words.
+    if source.raw_os_error().is_none() {
+        return source.to_string();
+    }
+    match source.kind() {
+        NotFound => "there is no such file or folder; check the name".to_string(),
+        PermissionDenied => "access is denied; change its permissions, or choose another".to_string(),
+        IsADirectory => "this is a folder; give a file".to_string(),
+        _ => source.to_string(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use i3d::backend::DeviceRequest;
 use i3d::fusion::Fusion;
-use i3d::network::Stream;
+use i3d::network::{MIN_FRAMES, Stream};
 use i3d::video::Rate;
 
 /// What are people doing in this video?
@@ -34,8 +34,8 @@ pub enum Command {
     /// Name the actions in videos
     #[command(
         after_help = "Example:\n  i3d classify tennis.mp4 --rgb checkpoints/rgb_imagenet --json result.json\n\n\
-        INPUT is a video file, an animated GIF, a folder of images, a glob, or a .npy/.npz clip of float32\n\
-        [T,H,W,C] that is fed to the network as it is (3 channels: rgb, 2: flow)."
+        INPUT is a video file, an animated GIF, a folder of images, a glob in quotes, or a .npy/.npz clip of\n\
+        float32 [T,H,W,C] that is fed to the network as it is (3 channels: rgb, 2: flow)."
     )]
     Classify(ClassifyArgs),
     /// Write a checkpoint as safetensors
@@ -98,10 +98,10 @@ pub struct WeightArgs {
 #[derive(Debug, Args)]
 pub struct ClipArgs {
     /// Use the first N sampled frames; shorter videos are looped [default: all, up to 250]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_frames)]
     pub frames: Option<usize>,
     /// Frames per second to sample at, or `native` for every frame
-    #[arg(long, default_value = "25", value_name = "FPS", value_parser = parse_rate)]
+    #[arg(long, default_value = "25", value_name = "FPS")]
     pub fps: Rate,
 }
 
@@ -207,7 +207,7 @@ pub struct CompareArgs {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// Frames per clip
-    #[arg(long, default_value_t = 64, value_name = "N")]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = parse_frames)]
     pub frames: usize,
     /// Clips per run
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -284,6 +284,15 @@ pub enum Streams {
 }
 
 impl Streams {
+    /// The streams that are true; RGB where neither is.
+    pub fn of(rgb: bool, flow: bool) -> Streams {
+        match (rgb, flow) {
+            (true, true) => Streams::Both,
+            (false, true) => Streams::Flow,
+            (_, false) => Streams::Rgb,
+        }
+    }
+
     /// Whether `stream` is among them.
     pub fn contains(self, stream: Stream) -> bool {
         match self {
@@ -291,6 +300,21 @@ impl Streams {
             Streams::Flow => stream == Stream::Flow,
             Streams::Both => true,
         }
+    }
+
+    /// One or two streams, RGB first.
+    pub fn each(self) -> impl Iterator<Item = Stream> {
+        [Stream::Rgb, Stream::Flow].into_iter().filter(move |&stream| self.contains(stream))
+    }
+}
+
+impl std::fmt::Display for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Streams::Rgb => "rgb",
+            Streams::Flow => "flow",
+            Streams::Both => "both",
+        })
     }
 }
 
@@ -333,11 +357,10 @@ impl From<FusionArg> for Fusion {
     }
 }
 
-fn parse_rate(text: &str) -> Result<Rate, String> {
-    if text.eq_ignore_ascii_case("native") {
-        return Ok(Rate::Native);
+fn parse_frames(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(frames) if frames >= MIN_FRAMES => Ok(frames),
+        Ok(_) => Err(format!("the network needs at least {MIN_FRAMES} frames")),
+        Err(_) => Err(format!("give a number of frames, at least {MIN_FRAMES}")),
     }
-    let fps: f64 = text.parse().map_err(|_| "give a number of frames per second, or `native`".to_string())?;
-    let rate = Rate::Fps(fps);
-    rate.validate().map_err(|e| e.to_string()).map(|()| rate)
 }

@@ -17,8 +17,9 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
 /// A labels file.
 pub fn read_labels(path: &Path) -> Result<Vec<String>> {
     let place = path.display().to_string();
-    let text = String::from_utf8(read_file(path)?)
-        .map_err(|_| Error::labels(&place, "is not UTF-8 text; give a list with one class name per line"))?;
+    let text = String::from_utf8(read_file(path)?).map_err(|_| {
+        Error::labels(&place, "this is no UTF-8 text; give a list with one class name per line")
+    })?;
     i3d::labels::parse(&place, &text)
 }
 
@@ -38,10 +39,11 @@ fn tensorflow_index(path: &Path) -> Result<Option<PathBuf>> {
         found.sort();
         return match &found[..] {
             [index] => Ok(Some(index.clone())),
-            [] => Err(Error::checkpoint(
-                path.display(),
-                "the folder holds no .index file, so no TensorFlow checkpoint",
-            )),
+            [] => {
+                let problem = "the folder holds no .index file, so no TensorFlow checkpoint; give one that does, or a \
+                               weights file";
+                Err(Error::checkpoint(path.display(), problem))
+            }
             several => {
                 let names: Vec<_> =
                     several.iter().map(|p| p.with_extension("").display().to_string()).collect();

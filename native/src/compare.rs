@@ -1,15 +1,18 @@
 //! `i3d compare`: one clip on two devices, endpoint by endpoint.
 
+use i3d::Result;
 use i3d::backend::{Activation, DeviceInfo, Output};
+use i3d::classifier::Classifier;
 use i3d::clip::Clip;
-use i3d::network::{LOGITS, Stream};
+use i3d::network::LOGITS;
 use i3d::plan::Plan;
-use i3d::{Error, Result};
 
 use crate::args::{CompareArgs, RunArgs};
-use crate::classify;
-use crate::run::{Outcome, weight_streams};
-use crate::talk::{Talk, Unit};
+use crate::input::{self, Part};
+use crate::networks;
+use crate::output::print;
+use crate::run::{Outcome, check_endpoint};
+use crate::talk::Talk;
 
 /// Largest difference, in standard deviations of the endpoint, that rounding explains: 1e-3, the bound of the project's
 /// golden values. Two correct f32 implementations differ by about 1e-5 at the last endpoint.
@@ -17,39 +20,27 @@ const TOLERANCE: f64 = 1e-3;
 
 /// Runs the command.
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
-    let wanted = weight_streams(&args.weights);
-    let (first, clip, names) = {
-        let (mut classifier, _) = classify::classifier(&args.weights, &args.run, wanted, talk)?;
-        let loaded = classify::load(&args.input, &args.clip, &classifier, talk)?;
-        let stream = loaded.clip.stream().unwrap_or(Stream::Rgb);
-        let network = classifier.network(stream).copied();
-        let network = network.ok_or_else(|| {
-            Error::Usage(format!("the clip is for the {stream} stream; give --{stream} PATH"))
-        })?;
-        let names =
-            until(&Plan::new(&network, 1, loaded.clip.frames)?, args.until.as_deref().unwrap_or(LOGITS))?;
-        (
-            observe(&mut classifier, &loaded.clip, &names, &args.input.display().to_string(), talk)?,
-            loaded.clip,
-            names,
-        )
+    let last = args.until.as_deref().unwrap_or(LOGITS);
+    check_endpoint(last)?;
+    let part = Part::new(args.input.clone());
+    let streams = networks::wanted(&args.weights, [&part]);
+    let (loaded, names, first) = {
+        let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
+        let loaded = input::load(&part, &args.clip, &classifier, talk)?;
+        let network = classifier.network_for(&part.name(), &loaded.clip)?;
+        let names = until(&Plan::new(network, 1, loaded.clip.frames)?, last);
+        let first = observe(&mut classifier, &loaded.clip, &names, talk)?;
+        (loaded, names, first)
     };
     // The first device is closed by now, so that only one set of buffers exists at a time.
     let other = RunArgs { device: args.against.clone(), threads: args.run.threads };
-    let (mut classifier, _) = classify::classifier(&args.weights, &other, wanted, Talk { quiet: true })?;
-    let second = observe(&mut classifier, &clip, &names, &args.input.display().to_string(), talk)?;
+    let (mut classifier, _) = networks::open(&args.weights, &other, streams, Talk { quiet: true })?;
+    let second = observe(&mut classifier, &loaded.clip, &names, talk)?;
     if first.0 == second.0 {
         talk.note("warning: both runs used the same device; choose others with --device and --against");
     }
-    anstream::println!("{}\nagainst {}\n", first.0, second.0);
-    anstream::println!(
-        "{:<24} {:>18} {:>10} {:>10} {:>12}  verdict",
-        "endpoint",
-        "shape",
-        "max abs",
-        "max / std",
-        "outliers"
-    );
+    print(format_args!("{}\nagainst {}\n\n", first.0, second.0))?;
+    print(row(["endpoint", "shape", "max abs", "max / std", "outliers", "verdict"]))?;
     let mut all_good = true;
     for name in &names {
         let (Some(a), Some(b)) = (first.1.get(name), second.1.get(name)) else { continue };
@@ -62,47 +53,38 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
                 format!("differs, first at [t {t}, y {y}, x {x}, c {c}]: {got:e} against {want:e}")
             }
         };
-        anstream::println!(
-            "{name:<24} {:>18} {:>10.2e} {:>10.2e} {:>12}  {verdict}",
-            a.shape.to_string(),
-            difference.max_abs,
-            difference.max_abs / difference.std,
-            format!("{} / {}", difference.outliers, a.data.len()),
-        );
+        let max_abs = format!("{:.2e}", difference.max_abs);
+        let relative = format!("{:.2e}", difference.max_abs / difference.std);
+        let outliers = format!("{} / {}", difference.outliers, a.data.len());
+        print(row([name, &a.shape.to_string(), &max_abs, &relative, &outliers, &verdict]))?;
     }
-    Ok(if all_good { Outcome::Done } else { Outcome::SomeFailed })
+    if let Some(error) = &loaded.broken {
+        talk.error(format!("{error}; what came before is compared"));
+    }
+    Ok(if all_good && loaded.broken.is_none() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+fn row([name, shape, max_abs, relative, outliers, verdict]: [&str; 6]) -> String {
+    format!("{name:<24} {shape:>18} {max_abs:>10} {relative:>10} {outliers:>12}  {verdict}\n")
 }
 
 /// The observable endpoints up to `last`.
-fn until(plan: &Plan, last: &str) -> Result<Vec<String>> {
-    plan.find(last)?;
-    let mut names = Vec::new();
-    for name in plan.observable() {
-        names.push(name.to_string());
-        if name == last {
-            break;
-        }
-    }
-    Ok(names)
+fn until(plan: &Plan, last: &str) -> Vec<String> {
+    let all = plan.observable();
+    let end = all.iter().position(|&name| name == last).map_or(all.len(), |at| at + 1);
+    all[..end].iter().map(|name| name.to_string()).collect()
 }
 
 fn observe(
-    classifier: &mut i3d::Classifier,
+    classifier: &mut Classifier,
     clip: &Clip,
     names: &[String],
-    input: &str,
     talk: Talk,
 ) -> Result<(DeviceInfo, Output)> {
-    let info = classifier.device().info();
-    let bar = talk.bar(&info.backend, 1, Unit::Work);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut progress = |_, p: i3d::backend::Progress| {
-        bar.set_length(p.total_macs);
-        bar.set_position(p.done_macs);
-    };
-    let outcome = pollster::block_on(classifier.endpoints(clip, &names, &mut progress));
-    bar.finish_and_clear();
-    Ok((info, outcome.map_err(|e| classify::named(input, e))?))
+    let mut progress = talk.work(classifier.device());
+    let output = pollster::block_on(classifier.endpoints(clip, &names, &mut progress))?;
+    Ok((classifier.device().info(), output))
 }
 
 /// How far two runs are apart at one endpoint.

@@ -2,17 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use i3d::clip::Clip;
-use i3d::network::MIN_FRAMES;
+use i3d::backend::Device;
+use i3d::classifier::Classifier;
+use i3d::clip::{Clip, RgbClip};
+use i3d::network::{I3d, MIN_FRAMES, Stream};
+use i3d::plan::Plan;
 use i3d::preprocess::{Preprocess, RgbPreprocess};
-use i3d::video::{self, Rate, Samples};
+use i3d::video::{self, FrameSource};
 use i3d::{Error, Result};
 
+use crate::args::ClipArgs;
 use crate::checkpoint::read_file;
+use crate::networks;
 use crate::talk::{Talk, Unit};
 
 /// Frames of a clip when nobody asks for another number: DeepMind tested on the first 250.
-pub const DEFAULT_FRAMES: usize = 250;
+const DEFAULT_FRAMES: usize = 250;
 
 /// Length to which a video is looped that is too short for a single logit: the training length.
 const LOOP_FRAMES: usize = 64;
@@ -52,31 +57,77 @@ pub struct Loaded {
     pub broken: Option<Error>,
 }
 
-/// How to make a clip of a video.
-#[derive(Debug, Clone, Copy)]
-pub struct Sampling {
-    /// Rate.
-    pub rate: Rate,
-    /// Exactly so many frames, or as many as there are.
-    pub frames: Option<usize>,
-    /// At most so many, where `frames` is not given.
-    pub most: usize,
-    /// Height and width of the network's input in pixels.
-    pub input_size: usize,
+/// One file or folder that becomes one clip.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it is an array, not a video.
+    pub array: bool,
+    /// The stream that it must be of, where somebody said so.
+    pub expected: Option<Stream>,
 }
 
-/// Whether a path means an array file, by its name.
-pub fn is_array(path: &Path) -> bool {
-    let extension = path.extension().map(|e| e.to_ascii_lowercase());
-    extension.is_some_and(|e| e == "npy" || e == "npz")
+impl Part {
+    /// A video or, by its name, an array.
+    pub fn new(path: PathBuf) -> Part {
+        let extension = path.extension().map(|e| e.to_ascii_lowercase());
+        let array = extension.is_some_and(|e| e == "npy" || e == "npz");
+        Part { path, array, expected: None }
+    }
+
+    /// An array for a stream.
+    pub fn clip(path: PathBuf, stream: Stream) -> Part {
+        Part { path, array: true, expected: Some(stream) }
+    }
+
+    /// Its name in messages.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The stream it is of; of a video RGB. An array that nobody said anything about is read for it, and one that
+    /// cannot be read has none: what is wrong is told when its turn comes.
+    pub fn stream(&self) -> Option<Stream> {
+        match (self.expected, self.array) {
+            (None, true) => self.read().ok()?.stream(),
+            (expected, _) => expected.or(Some(Stream::Rgb)),
+        }
+    }
+
+    fn read(&self) -> Result<Clip> {
+        Clip::from_bytes(&self.name(), &read_file(&self.path)?, self.expected)
+    }
+}
+
+/// The clip of one part, for a network that is there.
+pub fn load(part: &Part, args: &ClipArgs, classifier: &Classifier, talk: Talk) -> Result<Loaded> {
+    let loaded = match (part.array, classifier.network(Stream::Rgb)) {
+        (true, _) => load_array(part, args.frames, talk)?,
+        (false, Some(network)) => load_video(part, args, network, classifier.device(), talk)?,
+        (false, None) => {
+            let problem = "a video has colours, and only flow weights are loaded; give --rgb PATH";
+            return Err(Error::Usage(format!("{}: {problem}", part.name())));
+        }
+    };
+    classifier.network_for(&part.name(), &loaded.clip)?;
+    Ok(loaded)
 }
 
 /// A `.npy` or `.npz` clip as it is, cut or looped to `frames` where that is given.
-pub fn load_array(path: &Path, frames: Option<usize>) -> Result<Loaded> {
-    let place = path.display().to_string();
-    let clip = Clip::from_bytes(&place, &read_file(path)?, None)?;
+fn load_array(part: &Part, frames: Option<usize>, talk: Talk) -> Result<Loaded> {
+    let clip = part.read()?;
+    if let Some(stream) = part.expected.filter(|&stream| clip.stream() != Some(stream)) {
+        let (found, wanted) = (clip.channels, stream.channels());
+        let other = if stream == Stream::Rgb { Stream::Flow } else { Stream::Rgb };
+        let problem = format!(
+            "this is a clip for {other} ({found} channels) where one for {stream} ({wanted} channels) is expected; give \
+             it as --{other}-clip"
+        );
+        return Err(Error::clip(part.name(), problem));
+    }
     let clip = match frames {
-        Some(frames) => clip.first(frames).looped_to(frames),
+        Some(frames) => looped(part, clip.first(frames), frames, talk),
         None => clip,
     };
     if clip.frames < MIN_FRAMES {
@@ -84,53 +135,49 @@ pub fn load_array(path: &Path, frames: Option<usize>) -> Result<Loaded> {
             "the clip has {} frames, the network needs at least {MIN_FRAMES}; loop it with --frames {MIN_FRAMES}",
             clip.frames
         );
-        return Err(Error::clip(place, problem));
+        return Err(Error::clip(part.name(), problem));
     }
     Ok(Loaded { clip, video: None, preprocess: None, broken: None })
 }
 
-/// Decodes, samples and preprocesses the RGB clip of a video.
-pub fn load_video(path: &Path, sampling: Sampling, talk: Talk) -> Result<Loaded> {
-    let place = path.display().to_string();
-    let mut samples = Samples::new(video::open(path)?, sampling.rate)?;
-    let info = samples.info().clone();
-    let wanted = sampling.frames.unwrap_or(sampling.most);
-    let preprocess = RgbPreprocess::for_input(sampling.input_size);
-    let mut clip = Clip::empty(preprocess.crop, preprocess.crop, 3);
-    let (mut color, mut broken) = (None, None);
-    let bar = talk.bar("decoding", info.frames.unwrap_or(0).min(wanted as u64), Unit::Frames);
-    while clip.frames < wanted {
-        match samples.next_sample() {
-            Ok(Some(sample)) => {
-                let frame = preprocess.rgb_from_frame(&sample.frame);
-                color = color.or_else(|| preprocess_color(&sample.frame));
-                for _ in 0..sample.times.min(wanted - clip.frames) {
-                    clip.push_frame(&frame)?;
-                }
-                bar.set_position(clip.frames as u64);
-            }
-            Ok(None) => break,
-            Err(error) if clip.frames > 0 => {
-                broken = Some(error);
-                break;
-            }
-            Err(error) => return Err(error),
-        }
+/// The most frames of a clip: those that were asked for, which must fit the device, or else as many as are usual and
+/// do fit.
+fn most_frames(args: &ClipArgs, network: &I3d, device: &Device, talk: Talk) -> Result<usize> {
+    if let Some(frames) = args.frames {
+        networks::check_limits(device, &Plan::new(network, 1, frames)?)?;
+        return Ok(frames);
     }
-    bar.finish_and_clear();
+    let most = device.most_frames(network, DEFAULT_FRAMES)?;
+    if most < DEFAULT_FRAMES {
+        talk.note(format!(
+            "this device holds {most} frames at once; longer videos are cut to their first {most}"
+        ));
+    }
+    Ok(most)
+}
+
+/// Decodes, samples and preprocesses the RGB clip of a video.
+fn load_video(part: &Part, args: &ClipArgs, network: &I3d, device: &Device, talk: Talk) -> Result<Loaded> {
+    let most = most_frames(args, network, device, talk)?;
+    let source = video::open(&part.path)?;
+    let preprocess = RgbPreprocess::for_input(network.input_size);
+    let bar = talk.bar("decoding", source.info().frames.unwrap_or(0).min(most as u64), Unit::Frames);
+    let mut progress = |frames| bar.set_position(frames as u64);
+    let decoded = RgbClip::from_video(source, args.fps, preprocess, most, &mut progress)?;
+    drop(bar);
+    let RgbClip { clip, info, decoded, color, broken } = decoded;
     let sampled_frames = clip.frames;
     if sampled_frames == 0 {
-        return Err(Error::video(place, "no frame could be decoded"));
+        return Err(Error::video(part.name(), "no frame could be decoded; copy or download the file again"));
     }
-    let target = match sampling.frames {
-        Some(frames) => frames.max(MIN_FRAMES),
-        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES.min(sampling.most),
+    let target = match args.frames {
+        Some(frames) => frames,
+        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES.min(most),
         None => sampled_frames,
     };
-    let clip = clip.looped_to(target);
-    let looped = clip.frames > sampled_frames;
+    let clip = looped(part, clip, target, talk);
     let video = VideoSummary {
-        frames: info.frames.unwrap_or_else(|| samples.decoded()),
+        frames: info.frames.unwrap_or(decoded),
         fps: info.fps,
         width: info.width,
         height: info.height,
@@ -138,22 +185,22 @@ pub fn load_video(path: &Path, sampling: Sampling, talk: Talk) -> Result<Loaded>
         duration_seconds: info.duration_seconds,
         sampled_frames,
         clip_frames: clip.frames,
-        looped,
+        looped: clip.frames > sampled_frames,
     };
-    if looped {
-        talk.note(format!("{place}: {sampled_frames} frames, looped to {}", clip.frames));
-    }
-    let preprocess = Some(preprocess.describe(sampling.rate, color));
+    let preprocess = Some(preprocess.describe(args.fps, color));
     Ok(Loaded { clip, video: Some(video), preprocess, broken })
 }
 
-/// The colour description of frames that have one.
-fn preprocess_color(frame: &video::Frame) -> Option<video::Color> {
-    matches!(frame.pixels, video::Pixels::I420 { .. }).then_some(frame.color)
+/// The clip repeated until it has so many frames, and a note if it had fewer.
+fn looped(part: &Part, clip: Clip, frames: usize, talk: Talk) -> Clip {
+    if clip.frames < frames {
+        talk.note(format!("{}: {} frames, looped to {frames}", part.name(), clip.frames));
+    }
+    clip.looped_to(frames)
 }
 
 /// The inputs that a list of arguments means: a glob that matches videos stands for each of them, one that matches
-/// pictures for a single folder-like input.
+/// pictures alone for a single video made of them.
 pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut inputs = Vec::new();
     for argument in arguments {
@@ -162,20 +209,24 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
             inputs.push(argument.clone());
             continue;
         }
-        let paths = glob::glob(&text).map_err(|e| Error::Usage(format!("{text} is no glob pattern: {e}")))?;
+        let paths = glob::glob(&text)
+            .map_err(|e| Error::Usage(format!("{text}: this is no pattern for files ({e})")))?;
         let matches: Vec<PathBuf> = paths.filter_map(|path| path.ok()).collect();
         if matches.is_empty() {
-            return Err(Error::Usage(format!("{text} matches no file")));
+            let problem = "no file matches this pattern; check its folder and its ending";
+            return Err(Error::Usage(format!("{text}: {problem}")));
         }
-        let picture = |p: &PathBuf| {
-            let extension = p.extension().map(|e| e.to_ascii_lowercase());
-            extension.is_some_and(|e| ["png", "jpg", "jpeg", "webp", "bmp"].iter().any(|known| e == *known))
-        };
-        if matches.iter().all(picture) {
+        if matches.iter().all(|path| is_still_picture(path)) {
             inputs.push(argument.clone());
         } else {
             inputs.extend(matches);
         }
     }
     Ok(inputs)
+}
+
+/// By its name; a GIF may move.
+fn is_still_picture(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_ascii_lowercase());
+    extension.is_some_and(|e| ["png", "jpg", "jpeg", "webp", "bmp"].iter().any(|known| e == *known))
 }

@@ -6,6 +6,7 @@ mod classify;
 mod compare;
 mod input;
 mod models;
+mod networks;
 mod output;
 mod report;
 mod run;

@@ -1,40 +1,65 @@
-//! Files that appear whole or not at all.
+//! Data out: standard output, and files that appear whole or not at all.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use i3d::{Error, Result};
 use tempfile::NamedTempFile;
 
-/// A file to be written: opened under a temporary name before the work starts, so that a path which cannot be written
-/// is found at once, and renamed when its content is complete.
-pub struct Output {
-    path: PathBuf,
-    file: NamedTempFile,
+/// What errors call standard output.
+const STANDARD_OUTPUT: &str = "standard output";
+
+/// Writes to standard output.
+pub fn print(text: impl std::fmt::Display) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    write!(out, "{text}").and_then(|()| out.flush()).map_err(|e| Error::io(STANDARD_OUTPUT, e))
 }
 
+/// Whether standard output ended because its reader, such as `head`, has seen enough.
+pub fn reader_is_gone(error: &Error) -> bool {
+    matches!(error, Error::Io { place, source }
+        if place == STANDARD_OUTPUT && source.kind() == ErrorKind::BrokenPipe)
+}
+
+/// A file to be written. It is tried before the work starts, so that a path which cannot be written is found at once;
+/// its content goes to a temporary name and is renamed when it is complete.
+pub struct Output(PathBuf);
+
 impl Output {
-    /// Prepares to write `path`.
+    /// Makes sure that `path` can be written; nothing of the trial stays.
     pub fn create(path: &Path) -> Result<Output> {
-        let fail = |source| Error::io(format!("{} cannot be written", path.display()), source);
+        let output = Output(path.to_path_buf());
         if path.is_dir() {
-            return Err(fail(std::io::Error::from(std::io::ErrorKind::IsADirectory)));
+            return Err(output.error("it is a folder; give the name of a file"));
         }
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let file =
-            tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(folder).map_err(fail)?;
-        Ok(Output { path: path.to_path_buf(), file })
+        if !output.folder().is_dir() {
+            return Err(output.error("its folder does not exist; create that first"));
+        }
+        output.temporary().map(|_| output)
     }
 
     /// Writes the content and gives the file its name.
-    pub fn finish(mut self, content: &[u8]) -> Result<()> {
-        let fail = |source| Error::io(format!("{} cannot be written", self.path.display()), source);
-        self.file.write_all(content).and_then(|()| self.file.flush()).map_err(fail)?;
-        share(self.file.path());
-        self.file.persist(&self.path).map(drop).map_err(|e| fail(e.error))
+    pub fn finish(self, content: &[u8]) -> Result<()> {
+        let mut file = self.temporary()?;
+        file.write_all(content).and_then(|()| file.flush()).map_err(|e| self.error(e))?;
+        share(file.path());
+        file.persist(&self.0).map(drop).map_err(|e| self.error(e.error))
+    }
+
+    fn temporary(&self) -> Result<NamedTempFile> {
+        let file = tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(self.folder());
+        file.map_err(|e| match e.kind() {
+            ErrorKind::PermissionDenied => self.error("its folder is write-protected; choose another"),
+            _ => self.error(e),
+        })
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    fn error(&self, reason: impl std::fmt::Display) -> Error {
+        Error::io(self.0.display(), std::io::Error::other(format!("cannot be written, because {reason}")))
     }
 }
 

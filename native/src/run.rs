@@ -2,20 +2,20 @@
 
 use std::process::ExitCode;
 
+use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
-use i3d::network::{I3d, Stream};
+use i3d::network::{I3d, LOGITS, MIN_FRAMES, Stream};
 use i3d::plan::Plan;
 use i3d::weights::Checkpoint;
 use i3d::{Error, Result, labels};
 
-use crate::args::{
-    Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs, Streams,
-};
+use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs};
+use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, SourceData, SourceFiles};
-use crate::output::Output;
+use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{checkpoint, classify, compare};
+use crate::{checkpoint, classify, compare, networks};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
+        Err(error) if output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             talk.error(&error);
             ExitCode::from(if matches!(error, Error::NoDevice { .. }) { 3 } else { 2 })
@@ -81,30 +82,29 @@ fn to_safetensors(checkpoint: &Checkpoint, names: Option<Vec<String>>) -> Result
 
 fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
     let output = Output::create(&args.output)?;
-    let wanted = weight_streams(&args.weights);
-    let (mut classifier, _) = classify::classifier(&args.weights, &args.run, wanted, talk)?;
-    let loaded = classify::load(&args.input, &args.clip, &classifier, talk)?;
-    let name = args.input.display().to_string();
-    let (shape, bytes) = if args.endpoint == "input" {
+    let is_input = args.endpoint == "input";
+    if !is_input {
+        check_endpoint(&args.endpoint)?;
+    }
+    let part = Part::new(args.input.clone());
+    let streams = networks::wanted(&args.weights, [&part]);
+    let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
+    let loaded = input::load(&part, &args.clip, &classifier, talk)?;
+    let (shape, bytes) = if is_input {
         let c = &loaded.clip;
-        (vec![c.frames, c.height, c.width, c.channels], loaded.clip.to_npy())
+        (vec![c.frames, c.height, c.width, c.channels], c.to_npy())
     } else {
-        let bar = talk.bar("network", 1, Unit::Work);
-        let mut progress = |_, p: i3d::backend::Progress| {
-            bar.set_length(p.total_macs);
-            bar.set_position(p.done_macs);
-        };
-        let outcome =
-            pollster::block_on(classifier.endpoints(&loaded.clip, &[&args.endpoint], &mut progress));
-        bar.finish_and_clear();
-        let values = outcome.map_err(|e| classify::named(&name, e))?;
-        let missing = || Error::Usage(format!("there is no endpoint {:?}", args.endpoint));
+        let mut progress = talk.work(classifier.device());
+        let names = [args.endpoint.as_str()];
+        let values = pollster::block_on(classifier.endpoints(&loaded.clip, &names, &mut progress))?;
+        drop(progress);
+        let missing = || Error::Usage(format!("{} was not computed", args.endpoint));
         let values = values.get(&args.endpoint).ok_or_else(missing)?;
         let s = values.shape;
         // The head's outputs have no height and width: [T', C], and [C] for the mean over time.
         let shape = match (s.t, s.h * s.w) {
-            (1, 1) if args.endpoint == i3d::network::LOGITS => vec![s.c],
-            (t, 1) if args.endpoint.starts_with(i3d::network::LOGITS) => vec![t, s.c],
+            (1, 1) if args.endpoint == LOGITS => vec![s.c],
+            (t, 1) if args.endpoint.starts_with(LOGITS) => vec![t, s.c],
             _ => vec![s.t, s.h, s.w, s.c],
         };
         let bytes = npy_bytes(&shape, &values.data);
@@ -114,20 +114,16 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
     talk.note(format!("{}: {} {shape:?} float32", args.output.display(), args.endpoint));
     match loaded.broken {
         Some(error) => {
-            talk.error(error);
+            talk.error(format!("{error}; what came before is written"));
             Ok(Outcome::SomeFailed)
         }
         None => Ok(Outcome::Done),
     }
 }
 
-/// The streams whose weights were named; RGB of a model by name.
-pub fn weight_streams(weights: &crate::args::WeightArgs) -> Streams {
-    match (&weights.rgb, &weights.flow) {
-        (Some(_), Some(_)) => Streams::Both,
-        (None, Some(_)) => Streams::Flow,
-        _ => Streams::Rgb,
-    }
+/// Fails where no network has such an endpoint; all of them have the same.
+pub fn check_endpoint(name: &str) -> Result<()> {
+    Plan::new(&I3d::paper(Stream::Rgb, 400), 1, MIN_FRAMES)?.find(name).map(drop)
 }
 
 fn plan(args: &PlanArgs) -> Result<Outcome> {
@@ -138,14 +134,13 @@ fn plan(args: &PlanArgs) -> Result<Outcome> {
         input_size: args.input_size,
     };
     let plan = Plan::new(&network, args.batch, args.frames)?;
-    anstream::println!("{plan}");
+    print(format_args!("{plan}\n"))?;
     if let Some(request) = &args.device {
-        match pollster::block_on(Device::open(request, 0))? {
-            Device::Cpu { .. } => anstream::println!("limits       the CPU has none"),
-            Device::Gpu(gpu) => {
-                plan.check(&gpu.adapter.limits)?;
-                anstream::println!("limits       fits {}", gpu.adapter);
-            }
+        let device = pollster::block_on(Device::open(request, 0))?;
+        networks::check_limits(&device, &plan)?;
+        match &device {
+            Device::Cpu { .. } => print("limits       the CPU has none\n")?,
+            Device::Gpu(gpu) => print(format_args!("limits       fits {}\n", gpu.adapter))?,
         }
     }
     Ok(Outcome::Done)
@@ -154,30 +149,27 @@ fn plan(args: &PlanArgs) -> Result<Outcome> {
 fn devices(args: &DevicesArgs) -> Result<Outcome> {
     let adapters = pollster::block_on(i3d::backend::gpu::adapters());
     let chosen = pollster::block_on(Device::open(&DeviceRequest::Auto, 0))?.info();
+    let cpu = Device::Cpu { threads: 0 }.info();
     if args.json {
-        let rows: Vec<_> = adapters
-            .iter()
-            .map(|a| {
-                serde_json::json!({
-                    "backend": a.backend, "name": a.name, "driver": a.driver, "kind": a.kind,
-                    "max_binding_bytes": a.limits.max_binding_bytes, "max_buffer_bytes": a.limits.max_buffer_bytes,
-                })
+        let row = |a: &Adapter| {
+            serde_json::json!({
+                "backend": a.backend, "name": a.name, "driver": a.driver, "kind": a.kind,
+                "max_binding_bytes": a.limits.max_binding_bytes, "max_buffer_bytes": a.limits.max_buffer_bytes,
             })
-            .collect();
-        let document =
-            serde_json::json!({ "auto": chosen, "adapters": rows, "cpu": Device::Cpu { threads: 0 }.info() });
-        anstream::println!("{document:#}");
+        };
+        let rows: Vec<_> = adapters.iter().map(row).collect();
+        let document = serde_json::json!({ "auto": chosen, "adapters": rows, "cpu": cpu });
+        print(format_args!("{document:#}\n"))?;
         return Ok(Outcome::Done);
     }
-    anstream::println!("auto chooses  {chosen}\n");
-    anstream::println!("--device cpu  {}", Device::Cpu { threads: 0 }.info());
+    print(format_args!("auto chooses  {chosen}\n\n--device cpu  {cpu}\n"))?;
     for adapter in &adapters {
         let kind = format!("{:?}", adapter.kind).to_lowercase();
         let mib = adapter.limits.max_binding_bytes >> 20;
-        anstream::println!("{kind:<13} {adapter}, {mib} MiB per binding");
+        print(format_args!("{kind:<13} {adapter}, {mib} MiB per binding\n"))?;
     }
     if adapters.is_empty() {
-        anstream::println!("no GPU adapter was found; i3d runs on the CPU");
+        print("no GPU adapter was found; i3d runs on the CPU\n")?;
     }
     Ok(Outcome::Done)
 }
@@ -185,7 +177,7 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
 fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
     let models = Models::open()?;
     match &args.command {
-        ModelsCommand::List => models.list().iter().for_each(|row| anstream::println!("{row}")),
+        ModelsCommand::List => models.list().iter().try_for_each(|row| print(format_args!("{row}\n")))?,
         ModelsCommand::Pull { name } => {
             let bar = talk.bar(name, 1, Unit::Bytes);
             let outcome = models.pull(name, None, &convert_pulled, &mut |event| match event {
@@ -200,15 +192,15 @@ fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
                     bar.suspend(|| talk.note(format!("{stream}: {}", path.display())))
                 }
             });
-            bar.finish_and_clear();
+            drop(bar);
             for installed in outcome? {
-                anstream::println!("{}", installed.path.display());
+                print(format_args!("{}\n", installed.path.display()))?;
             }
         }
         ModelsCommand::Verify { name } => {
             let checks = models.verify(name.as_deref())?;
             for check in &checks {
-                anstream::println!("{check}");
+                print(format_args!("{check}\n"))?;
             }
             if checks.is_empty() {
                 talk.note("no model is installed; see `i3d models list`");
@@ -220,7 +212,7 @@ fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
         ModelsCommand::Path { name } => {
             let paths = models.path(name)?;
             for path in std::iter::once(&paths.rgb).chain(&paths.flow) {
-                anstream::println!("{}", path.display());
+                print(format_args!("{}\n", path.display()))?;
             }
         }
         ModelsCommand::Remove { name } => {

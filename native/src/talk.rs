@@ -1,8 +1,11 @@
 //! Standard error: progress on a terminal, notes, errors. Standard output belongs to data.
 
+use std::io::Write;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use i3d::backend::{Device, Progress};
+use i3d::network::Stream;
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 /// How much to say.
 #[derive(Debug, Clone, Copy)]
@@ -15,21 +18,33 @@ impl Talk {
     /// A remark that is no error.
     pub fn note(self, text: impl std::fmt::Display) {
         if !self.quiet {
-            anstream::eprintln!("{text}");
+            say(text);
         }
     }
 
     /// A failure.
     pub fn error(self, text: impl std::fmt::Display) {
-        anstream::eprintln!("error: {text}");
+        say(format_args!("error: {text}"));
     }
 
-    /// A bar over `total` steps of `unit` (`frames`, `GMAC`), drawn on a terminal only. A total of 0 is unknown.
+    /// Shows how far the networks on `device` are, for as long as the closure lives.
+    pub fn work(self, device: &Device) -> impl FnMut(Stream, Progress) + use<> {
+        let backend = device.info().backend;
+        let bar = self.bar("network", 1, Unit::Work);
+        move |stream, progress| {
+            bar.set_message(format!("{stream} network, {backend}"));
+            bar.set_length(progress.total_macs);
+            bar.set_position(progress.done_macs);
+        }
+    }
+
+    /// A bar over `total` steps of `unit`, drawn on a terminal only and until it is dropped. A total of 0 is unknown.
     pub fn bar(self, what: &str, total: u64, unit: Unit) -> ProgressBar {
         if self.quiet {
             return ProgressBar::hidden();
         }
         let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
+        let bar = bar.with_finish(ProgressFinish::AndClear);
         let count = match unit {
             Unit::Frames => "{human_pos}/{human_len} frames",
             Unit::Work => "{percent}%",
@@ -48,6 +63,11 @@ impl Talk {
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
     }
+}
+
+/// A line on standard error; nothing can be done where nobody reads it.
+fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// What a bar counts.

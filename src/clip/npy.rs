@@ -16,7 +16,7 @@ impl Header {
     /// Splits a file into its header and its values. The error is the beginning of a sentence.
     pub fn parse(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
-            return Err("this is no .npy file (it does not begin with \\x93NUMPY)".into());
+            return Err("this is no .npy file, nor a .npz archive".into());
         };
         let cut = || "the file is cut off inside its header".to_owned();
         let (length, rest) = match *rest {

@@ -1,0 +1,122 @@
+//! Networks on a device: weights by path, by the name of a pulled model, or random.
+
+use std::path::Path;
+
+use i3d::backend::Device;
+use i3d::classifier::{Classifier, ModelSource};
+use i3d::network::{I3d, Stream};
+use i3d::plan::Plan;
+use i3d::weights::Weights;
+use i3d::{Error, Result};
+
+use crate::args::{RunArgs, Streams, WeightArgs};
+use crate::checkpoint;
+use crate::input::Part;
+use crate::models::Models;
+use crate::talk::Talk;
+
+/// The model that runs when none is named.
+const DEFAULT_MODEL: &str = "kinetics-400";
+
+/// Name of the stand-in model with random weights, and its seed.
+const RANDOM_MODEL: &str = "random";
+const RANDOM_SEED: u64 = 0;
+
+/// Which networks to load: those whose weights are given by path; of a model by name, those that the inputs need.
+pub fn wanted<'a>(weights: &WeightArgs, parts: impl IntoIterator<Item = &'a Part>) -> Streams {
+    if by_path(weights) {
+        return Streams::of(weights.rgb.is_some(), weights.flow.is_some());
+    }
+    let needed: Vec<Stream> = parts.into_iter().filter_map(Part::stream).collect();
+    Streams::of(needed.contains(&Stream::Rgb), needed.contains(&Stream::Flow))
+}
+
+/// Fails where weights are given by path, but not for every stream that `--streams` names.
+pub fn check_streams(weights: &WeightArgs, asked: Streams) -> Result<()> {
+    let lacks = |stream| by_path(weights) && asked.contains(stream) && path_of(weights, stream).is_none();
+    match asked.each().find(|&stream| lacks(stream)) {
+        Some(stream) => {
+            Err(Error::Usage(format!("--streams {asked} needs {stream} weights; give --{stream} PATH")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Opens the device and loads the networks of the `wanted` streams; also gives the model's name for reports.
+pub fn open(
+    weights: &WeightArgs,
+    run: &RunArgs,
+    wanted: Streams,
+    talk: Talk,
+) -> Result<(Classifier, String)> {
+    let mut classifier = Classifier::new(pollster::block_on(Device::open(&run.device, run.threads))?);
+    if by_path(weights) {
+        for stream in wanted.each() {
+            if let Some(path) = path_of(weights, stream) {
+                classifier = add(classifier, stream, path)?;
+            }
+        }
+        return Ok((classifier, "custom".to_string()));
+    }
+    let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
+    if name == RANDOM_MODEL {
+        talk.note(
+            "warning: the weights are random (--model random): everything runs as with a real model, but the labels \
+             mean nothing",
+        );
+        for stream in wanted.each() {
+            let random = Weights::random(&I3d::paper(stream, 400), RANDOM_SEED);
+            let source = ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
+            classifier = classifier.with_weights(random, source, None)?;
+        }
+        return Ok((classifier, name.to_string()));
+    }
+    let models = Models::open()?;
+    for stream in wanted.each() {
+        let path = models.stream_path(name, stream).map_err(|error| match weights.model {
+            Some(_) => error,
+            None => Error::Usage(format!(
+                "no weights; give --{stream} PATH, or run `i3d models pull {DEFAULT_MODEL}` once, or try --model \
+                 {RANDOM_MODEL}"
+            )),
+        })?;
+        classifier = add(classifier, stream, &path)?;
+    }
+    Ok((classifier, name.to_string()))
+}
+
+/// Fails where the plan is too large for the device.
+pub fn check_limits(device: &Device, plan: &Plan) -> Result<()> {
+    match device {
+        Device::Cpu { .. } => Ok(()),
+        Device::Gpu(gpu) => plan.check(&gpu.adapter.limits),
+    }
+}
+
+/// Adds the network of a checkpoint, which must be one of `stream`.
+fn add(classifier: Classifier, stream: Stream, path: &Path) -> Result<Classifier> {
+    let checkpoint = checkpoint::read(path)?;
+    let found = checkpoint.network()?;
+    match found.stream() {
+        Some(other) if other != stream => Err(Error::checkpoint(
+            path.display(),
+            format!(
+                "its first convolution takes {} channels, the {stream} stream has {}; give it as --{other}",
+                found.in_channels,
+                stream.channels()
+            ),
+        )),
+        _ => classifier.with_checkpoint(&checkpoint),
+    }
+}
+
+fn by_path(weights: &WeightArgs) -> bool {
+    weights.rgb.is_some() || weights.flow.is_some()
+}
+
+fn path_of(weights: &WeightArgs, stream: Stream) -> Option<&Path> {
+    match stream {
+        Stream::Rgb => weights.rgb.as_deref(),
+        Stream::Flow => weights.flow.as_deref(),
+    }
+}

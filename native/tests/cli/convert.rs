@@ -1,0 +1,80 @@
+//! `i3d convert`: every format becomes the same safetensors file.
+
+use i3d::network::Stream;
+use i3d::weights::Checkpoint;
+
+use crate::Sandbox;
+use crate::fixtures::{checkpoint, npy};
+use crate::pickle::{Model, Style, entries};
+use crate::tf_writer::{Options, bundle, items};
+
+fn read(sandbox: &Sandbox, name: &str) -> Checkpoint {
+    Checkpoint::from_bytes(name, &sandbox.read(name)).expect("a checkpoint")
+}
+
+#[test]
+fn tensorflow_checkpoints_by_folder_prefix_or_any_of_their_files() {
+    let sandbox = Sandbox::new();
+    let original = checkpoint(Stream::Rgb, 5);
+    let options = Options { snappy: true, shards: 2, ..Options::default() };
+    let (index, shards) = bundle(items(&original.tensors, "RGB/inception_i3d/"), options);
+    sandbox.write("tf/model.ckpt.index", index);
+    for (i, shard) in shards.iter().enumerate() {
+        sandbox.write(&format!("tf/model.ckpt.data-0000{i}-of-00002"), shard);
+    }
+    let files = ["tf", "tf/model.ckpt", "tf/model.ckpt.index", "tf/model.ckpt.data-00001-of-00002"];
+    for (i, path) in files.into_iter().enumerate() {
+        let run = sandbox.i3d(&format!("convert {path} {i}.safetensors")).ok();
+        assert_eq!(run.stdout, "");
+        assert!(run.stderr.contains("(TensorFlow checkpoint): 230 used, 0 missing, 0 unused"), "{run:?}");
+        assert!(run.stderr.contains("5 classes, width 0.0625"), "{run:?}");
+        assert_eq!(read(&sandbox, &format!("{i}.safetensors")).tensors, original.tensors, "{path}");
+        assert!(sandbox.read("0.safetensors") == sandbox.read(&format!("{i}.safetensors")), "{path}");
+    }
+    // Without metadata the network's clips are of the paper's size.
+    sandbox.write("clip.npy", npy(9, 3));
+    let said =
+        "clip.npy: the clip has 32x32 pixels where the rgb network takes 224x224; make the clip of that size";
+    sandbox.classify("clip.npy --rgb 0.safetensors").fails(2, said);
+    // Two checkpoints in one folder.
+    sandbox.write("tf/other.index", "");
+    let run = sandbox.i3d("convert tf x.safetensors");
+    run.fails_with(2, "tf: ", &["holds several checkpoints", "name one", "model.ckpt", "other"]);
+}
+
+#[test]
+fn pytorch_files_and_our_own() {
+    let sandbox = Sandbox::new();
+    let original = checkpoint(Stream::Flow, 5);
+    let model = Model::new(&entries(&original.tensors, 1, true), Style::Python3);
+    sandbox.write("zip.pt", model.zip());
+    sandbox.write("legacy.pt", model.legacy());
+    for (name, format) in [("zip.pt", "PyTorch zip file"), ("legacy.pt", "PyTorch legacy file")] {
+        let run = sandbox.i3d(&format!("convert {name} out.safetensors")).ok();
+        assert!(run.stderr.starts_with(&format!("{name} ({format}): 230 used")), "{run:?}");
+        let written = read(&sandbox, "out.safetensors");
+        assert_eq!(written.tensors, original.tensors);
+        assert_eq!(written.metadata.stream, Some(Stream::Flow));
+        assert_eq!(written.metadata.source.as_deref(), Some(name));
+    }
+    // Again, onto itself.
+    let once = sandbox.read("out.safetensors");
+    sandbox.i3d("convert out.safetensors out.safetensors --quiet").ok();
+    assert!(sandbox.read("out.safetensors") == once);
+}
+
+#[test]
+fn labels_travel_with_the_weights() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.write("labels.txt", "run\nwalk\nsit\nstand\nswim\n");
+    sandbox.i3d("convert rgb.safetensors named.safetensors --labels labels.txt").ok();
+    sandbox.write("a.npy", npy(9, 3));
+    let top = &sandbox.classify("a.npy --rgb named.safetensors --json -").ok().json()["top"][0];
+    let label = top["label"].as_str().expect("a label");
+    assert!(["run", "walk", "sit", "stand", "swim"].contains(&label), "{label}");
+    sandbox.write("few.txt", "run\nwalk\n");
+    sandbox
+        .i3d("convert rgb.safetensors x.safetensors --labels few.txt")
+        .fails(2, "few.txt: 2 labels for a network with 5 classes; give a list with one line per class");
+    assert!(!sandbox.path("x.safetensors").exists());
+}
