@@ -1,11 +1,11 @@
 //! The whole program on one screen: a device, one network per stream, labels; clips in, ranked actions out.
 
-use crate::backend::{Activation, Device, Model, Output, Progress};
+use crate::backend::{Activation, Device, Head, Model, Output, Progress, TiledRun, Tiling};
 use crate::clip::{Clip, RgbClip};
 use crate::error::{Error, Result};
 use crate::fusion::{Fusion, softmax};
 use crate::labels;
-use crate::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
+use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Stream};
 use crate::plan::Plan;
 use crate::preprocess::RgbPreprocess;
 use crate::video::{FrameSource, Rate};
@@ -229,21 +229,7 @@ impl Classifier {
         }
         let mut streams = Vec::new();
         for clip in clips {
-            let start = web_time::Instant::now();
-            let mut output = self.endpoints(clip, &[FEATURES, LOGITS_PER_STEP, LOGITS], progress).await?;
-            let mut take = |name: &str| {
-                let missing = || Error::device(self.device.info(), format!("{name} was not computed"));
-                output.endpoints.remove(name).ok_or_else(missing)
-            };
-            let logits = take(LOGITS)?.data;
-            if logits.iter().any(|l| !l.is_finite()) {
-                let problem = "the logits are not finite; the weights or the clip are damaged";
-                return Err(Error::device(self.device.info(), problem));
-            }
-            let stream = clip.stream().unwrap_or(Stream::Rgb);
-            let (per_step, features) = (take(LOGITS_PER_STEP)?, take(FEATURES)?);
-            let seconds = start.elapsed().as_secs_f64();
-            streams.push(StreamResult { stream, logits, per_step, features, seconds });
+            streams.push(self.stream_result(clip, progress).await?);
         }
         streams.sort_by_key(|s| s.stream);
         let (logits, probabilities) = match &streams[..] {
@@ -252,6 +238,44 @@ impl Classifier {
             _ => return Err(one_each()),
         };
         Ok(Classification { streams, logits, probabilities, labels: self.labels.clone() })
+    }
+
+    /// One stream, in one piece where the clip is small enough for that, else in tiles of time.
+    async fn stream_result(
+        &mut self,
+        clip: &Clip,
+        progress: &mut dyn FnMut(Stream, Progress),
+    ) -> Result<StreamResult> {
+        let start = web_time::Instant::now();
+        let index = self.index_for("clip", clip)?;
+        let Network { stream, model, .. } = &mut self.networks[index];
+        let stream = *stream;
+        let mut progress = |p| progress(stream, p);
+        let plan = Plan::new(model.network(), 1, clip.frames)?;
+        let head = if self.device.holds(&plan) {
+            let mut output =
+                model.run(&plan, &clip.data, &[FEATURES, LOGITS_PER_STEP], &mut progress).await?;
+            let mut take = |name: &str| {
+                let missing = || Error::device(self.device.info(), format!("{name} was not computed"));
+                output.endpoints.remove(name).ok_or_else(missing)
+            };
+            Head { features: take(FEATURES)?, per_step: take(LOGITS_PER_STEP)? }
+        } else {
+            let tiling = Tiling::for_device(model.network(), &self.device)?;
+            log::info!("{stream}: {} frames in tiles of {}", clip.frames, 4 * tiling.front);
+            let mut run = TiledRun::new(model.network(), clip.frames, tiling)?;
+            for frame in clip.data.chunks_exact(clip.frame_len()) {
+                run.push(model, frame, &mut progress).await?;
+            }
+            run.finish()?
+        };
+        let logits = head.logits();
+        if logits.iter().any(|l| !l.is_finite()) {
+            let problem = "the logits are not finite; the weights or the clip are damaged";
+            return Err(Error::device(self.device.info(), problem));
+        }
+        let Head { features, per_step } = head;
+        Ok(StreamResult { stream, logits, per_step, features, seconds: start.elapsed().as_secs_f64() })
     }
 }
 

@@ -2,18 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use i3d::backend::Device;
 use i3d::classifier::Classifier;
 use i3d::clip::{Clip, RgbClip};
 use i3d::network::{I3d, MIN_FRAMES, Stream};
-use i3d::plan::Plan;
 use i3d::preprocess::{Preprocess, RgbPreprocess};
 use i3d::video::{self, FrameSource};
 use i3d::{Error, Result};
 
 use crate::args::ClipArgs;
 use crate::checkpoint::read_file;
-use crate::networks;
 use crate::talk::{Talk, Unit};
 
 /// Frames of a clip when nobody asks for another number: DeepMind tested on the first 250.
@@ -104,7 +101,7 @@ impl Part {
 pub fn load(part: &Part, args: &ClipArgs, classifier: &Classifier, talk: Talk) -> Result<Loaded> {
     let loaded = match (part.array, classifier.network(Stream::Rgb)) {
         (true, _) => load_array(part, args.frames, talk)?,
-        (false, Some(network)) => load_video(part, args, network, classifier.device(), talk)?,
+        (false, Some(network)) => load_video(part, args, network, talk)?,
         (false, None) => {
             let problem = "a video has colours, and only flow weights are loaded; give --rgb PATH";
             return Err(Error::Usage(format!("{}: {problem}", part.name())));
@@ -140,25 +137,9 @@ fn load_array(part: &Part, frames: Option<usize>, talk: Talk) -> Result<Loaded> 
     Ok(Loaded { clip, video: None, preprocess: None, broken: None })
 }
 
-/// The most frames of a clip: those that were asked for, which must fit the device, or else as many as are usual and
-/// do fit.
-fn most_frames(args: &ClipArgs, network: &I3d, device: &Device, talk: Talk) -> Result<usize> {
-    if let Some(frames) = args.frames {
-        networks::check_limits(device, &Plan::new(network, 1, frames)?)?;
-        return Ok(frames);
-    }
-    let most = device.most_frames(network, DEFAULT_FRAMES)?;
-    if most < DEFAULT_FRAMES {
-        talk.note(format!(
-            "this device holds {most} frames at once; longer videos are cut to their first {most}"
-        ));
-    }
-    Ok(most)
-}
-
 /// Decodes, samples and preprocesses the RGB clip of a video.
-fn load_video(part: &Part, args: &ClipArgs, network: &I3d, device: &Device, talk: Talk) -> Result<Loaded> {
-    let most = most_frames(args, network, device, talk)?;
+fn load_video(part: &Part, args: &ClipArgs, network: &I3d, talk: Talk) -> Result<Loaded> {
+    let most = args.frames.unwrap_or(DEFAULT_FRAMES);
     let source = video::open(&part.path)?;
     let preprocess = RgbPreprocess::for_input(network.input_size);
     let bar = talk.bar("decoding", source.info().frames.unwrap_or(0).min(most as u64), Unit::Frames);
@@ -172,7 +153,7 @@ fn load_video(part: &Part, args: &ClipArgs, network: &I3d, device: &Device, talk
     }
     let target = match args.frames {
         Some(frames) => frames,
-        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES.min(most),
+        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES,
         None => sampled_frames,
     };
     let clip = looped(part, clip, target, talk);

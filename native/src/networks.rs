@@ -5,7 +5,6 @@ use std::path::Path;
 use i3d::backend::Device;
 use i3d::classifier::{Classifier, ModelSource};
 use i3d::network::{I3d, Stream};
-use i3d::plan::Plan;
 use i3d::weights::Weights;
 use i3d::{Error, Result};
 
@@ -83,14 +82,6 @@ pub fn open(
         classifier = add(classifier, stream, &path)?;
     }
     Ok((classifier, name.to_string()))
-}
-
-/// Fails where the plan is too large for the device.
-pub fn check_limits(device: &Device, plan: &Plan) -> Result<()> {
-    match device {
-        Device::Cpu { .. } => Ok(()),
-        Device::Gpu(gpu) => plan.check(&gpu.adapter.limits),
-    }
 }
 
 /// Adds the network of a checkpoint, which must be one of `stream`.

@@ -137,7 +137,7 @@ fn plan(args: &PlanArgs) -> Result<Outcome> {
     print(format_args!("{plan}\n"))?;
     if let Some(request) = &args.device {
         let device = pollster::block_on(Device::open(request, 0))?;
-        networks::check_limits(&device, &plan)?;
+        device.check(&plan)?;
         match &device {
             Device::Cpu { .. } => print("limits       the CPU has none\n")?,
             Device::Gpu(gpu) => print(format_args!("limits       fits {}\n", gpu.adapter))?,

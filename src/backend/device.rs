@@ -119,17 +119,17 @@ impl Device {
         }
     }
 
-    /// The longest clip of `network` that this device can hold at once, up to `frames`.
-    pub fn most_frames(&self, network: &I3d, frames: usize) -> Result<usize> {
+    /// Whether a clip should run in one piece: it fits the device and does not take more than a gigabyte.
+    pub fn holds(&self, plan: &Plan) -> bool {
+        const MOST_BYTES: u64 = 1 << 30;
+        self.check(plan).is_ok() && plan.activation_bytes() <= MOST_BYTES
+    }
+
+    /// Fails with a sentence where the plan is larger than the device allows; the CPU has no limits.
+    pub fn check(&self, plan: &Plan) -> Result<()> {
         match self {
-            Device::Cpu { .. } => Ok(frames),
-            Device::Gpu(gpu) => {
-                let plan = Plan::new(network, 1, frames)?;
-                match plan.most_frames(&gpu.adapter.limits) {
-                    Some(most) => Ok(most),
-                    None => plan.check(&gpu.adapter.limits).map(|()| frames),
-                }
-            }
+            Device::Cpu { .. } => Ok(()),
+            Device::Gpu(gpu) => plan.check(&gpu.adapter.limits),
         }
     }
 }

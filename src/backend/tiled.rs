@@ -69,6 +69,18 @@ pub struct Head {
     pub per_step: Activation,
 }
 
+impl Head {
+    /// Mean over time of the logits, `[classes]`.
+    pub fn logits(&self) -> Vec<f32> {
+        let Shape { t, c, .. } = self.per_step.shape;
+        let mean = |class: usize| {
+            let sum: f64 = self.per_step.data.iter().skip(class).step_by(c).map(|&l| f64::from(l)).sum();
+            (sum / t as f64) as f32
+        };
+        (0..c).map(mean).collect()
+    }
+}
+
 /// A run of the network on a clip that arrives frame by frame.
 pub struct TiledRun {
     network: I3d,
