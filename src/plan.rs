@@ -4,10 +4,12 @@
 
 mod arena;
 mod limits;
+mod part;
 mod table;
 
 pub use arena::ALIGNMENT;
 pub use limits::DeviceLimits;
+pub use part::{Part, TimeRange};
 
 use crate::error::{Error, Result};
 use crate::network::{
@@ -57,8 +59,9 @@ pub struct Window {
     pub size: [usize; 3],
     /// Stride.
     pub stride: [usize; 3],
-    /// Padding before the first element of each axis.
-    pub pad_before: [usize; 3],
+    /// Padding before the first element of each axis. Negative on the time axis of a part of a clip whose input begins
+    /// earlier than the window needs, because another window needs it.
+    pub pad_before: [isize; 3],
     /// Padding after the last element of each axis.
     pub pad_after: [usize; 3],
 }
@@ -70,7 +73,7 @@ impl Window {
         let mut out = [0; 3];
         for (axis, length) in shape.thw().into_iter().enumerate() {
             let (o, before, after) = same_padding(length, size[axis], stride[axis]);
-            (out[axis], window.pad_before[axis], window.pad_after[axis]) = (o, before, after);
+            (out[axis], window.pad_before[axis], window.pad_after[axis]) = (o, before as isize, after);
         }
         (window, out)
     }
@@ -134,7 +137,7 @@ pub struct Plan {
     pub network: I3d,
     /// Clips per run.
     pub batch: usize,
-    /// Frames per clip.
+    /// Time steps of the input: frames per clip, or fewer in a part of one.
     pub frames: usize,
     /// Operations in order.
     pub steps: Vec<Step>,
@@ -157,11 +160,7 @@ impl Plan {
                 "{frames} frames are too few: the network needs at least {MIN_FRAMES}; loop the clip or give a longer one"
             )));
         }
-        let size = network.input_size;
-        let input = Shape::new(batch, frames, size, size, network.in_channels);
-        let mut builder = Builder { steps: Vec::new(), buffers: vec![buffer("input", input, 0)] };
-        builder.record(network)?;
-        let Builder { steps, mut buffers } = builder;
+        let Builder { steps, mut buffers } = Builder::whole(network, batch, frames);
         arena::assign(&steps, &mut buffers);
         Ok(Plan { network: *network, batch, frames, steps, buffers })
     }
@@ -239,7 +238,16 @@ struct Builder {
 }
 
 impl Builder {
-    fn record(&mut self, network: &I3d) -> Result<()> {
+    /// Every step and buffer of the network for whole clips; buffers have no place yet.
+    fn whole(network: &I3d, batch: usize, frames: usize) -> Builder {
+        let size = network.input_size;
+        let input = Shape::new(batch, frames, size, size, network.in_channels);
+        let mut builder = Builder { steps: Vec::new(), buffers: vec![buffer("input", input, 0)] };
+        builder.record(network);
+        builder
+    }
+
+    fn record(&mut self, network: &I3d) {
         // The outputs of the endpoint before, of the endpoint in progress, and of the last node.
         let (mut trunk, mut current, mut last) = (INPUT, None, INPUT);
         let mut unit = 0;
@@ -281,7 +289,7 @@ impl Builder {
             };
             self.buffers[input].last = step;
             self.buffers[output].last = step;
-            let macs = (shape.positions() * channels * macs_per_value) as u64;
+            let macs = (shape.positions() * channels) as u64 * macs_per_value as u64;
             let channel_offset = node.concat.unwrap_or(0);
             self.steps.push(Step {
                 name: node.name,
@@ -304,7 +312,6 @@ impl Builder {
         debug_assert!(
             [FEATURES, LOGITS_PER_STEP, LOGITS].iter().all(|n| self.buffers.iter().any(|b| b.name == *n))
         );
-        Ok(())
     }
 
     fn add(&mut self, buffer: Buffer) -> BufferId {

@@ -15,6 +15,7 @@ mod talk;
 use clap::Parser;
 
 fn main() -> std::process::ExitCode {
+    quiet_drivers();
     let cli = args::Cli::parse();
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => log::LevelFilter::Error,
@@ -32,4 +33,14 @@ fn main() -> std::process::ExitCode {
         })
         .init();
     run::run(cli)
+}
+
+/// Mesa's device-select layer asks the display server which GPU to prefer, and prints an error of its own where there is
+/// none, as on every server. The preference is about displays, so the layer is left out.
+fn quiet_drivers() {
+    const SWITCH: &str = "NODEVICE_SELECT";
+    if std::env::var_os(SWITCH).is_none() {
+        // SAFETY: this is the first thing that the program does, so no other thread reads the environment.
+        unsafe { std::env::set_var(SWITCH, "1") };
+    }
 }

@@ -5,8 +5,10 @@ mod device;
 pub mod gpu;
 pub mod params;
 pub mod reference;
+mod tiled;
 
 pub use device::{Device, DeviceInfo, DeviceRequest, Model};
+pub use tiled::{Head, TiledRun, Tiling};
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ pub struct ConvParams {
     pub kernel: [u32; 4],
     /// Stride `[T, H, W]`, and 1 for ReLU, 0 for none.
     pub stride: [u32; 4],
-    /// Padding before `[T, H, W]`, and the first work group of this dispatch (long steps are cut into several).
+    /// Padding before `[T, H, W]` (signed), and the first work group of this dispatch (long steps are cut into several).
     pub pad: [u32; 4],
     /// In groups of four channels: stored input channels, output channels written, stored channels of the output
     /// buffer, first of them that is written.
@@ -38,7 +38,7 @@ pub struct PoolParams {
     pub window: [u32; 4],
     /// Stride `[T, H, W]`; the last is unused.
     pub stride: [u32; 4],
-    /// Padding before `[T, H, W]`, and the first work group of this dispatch.
+    /// Padding before `[T, H, W]` (signed), and the first work group of this dispatch.
     pub pad: [u32; 4],
 }
 
@@ -54,6 +54,12 @@ pub struct MeanParams {
 fn nthw(buffer: &Buffer) -> [u32; 4] {
     let s = buffer.shape;
     [s.n as u32, s.t as u32, s.h as u32, s.w as u32]
+}
+
+/// The padding before each axis; a negative number is stored as its two's complement, as `vec3<i32>(u32)` reads it.
+fn pad(window: Window) -> [u32; 4] {
+    let [t, h, w] = window.pad_before.map(|p| p as i32 as u32);
+    [t, h, w, 0]
 }
 
 fn four([a, b, c]: [usize; 3], d: usize) -> [u32; 4] {
@@ -80,7 +86,7 @@ impl ConvParams {
             output: nthw(output),
             kernel: four(window.size, rows),
             stride: four(window.stride, usize::from(relu)),
-            pad: four(window.pad_before, 0),
+            pad: pad(window),
             channels: [
                 (input.stored_channels() / 4) as u32,
                 step.channels.div_ceil(4) as u32,
@@ -105,7 +111,7 @@ impl PoolParams {
             output: nthw(output),
             window: four(window.size, input.stored_channels() / 4),
             stride: four(window.stride, 0),
-            pad: four(window.pad_before, 0),
+            pad: pad(window),
         }
     }
 }

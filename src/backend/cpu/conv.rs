@@ -40,7 +40,10 @@ pub(super) fn conv3d(
     output: &mut [f32],
 ) {
     let depth = window.taps() * from.c;
-    let pointwise = window.taps() == 1 && window.stride == [1; 3];
+    // A 1x1x1 convolution needs no gathering: its rows are the input's, possibly from a later frame on.
+    let later = (-window.pad_before[0]) as usize * from.h * from.w;
+    let aligned = from.thw() == target.shape.thw() || from.n == 1;
+    let pointwise = window.taps() == 1 && window.stride == [1; 3] && aligned;
     // Blocks small enough for the cache, and enough of them to keep every thread busy.
     let positions = target.shape.positions();
     let share = positions.div_ceil(4 * rayon::current_num_threads());
@@ -51,7 +54,7 @@ pub(super) fn conv3d(
             let first = block * rows;
             let count = out.len() / target.stride;
             let (lhs, lhs_stride) = if pointwise {
-                (&input.data[first * input.stride..], input.stride)
+                (&input.data[(first + later) * input.stride..], input.stride)
             } else {
                 gathered.resize(rows * depth, 0.0);
                 for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
@@ -119,8 +122,7 @@ fn gather(input: Source<'_>, from: Shape, window: Window, to: Shape, position: u
     let (x, rest) = (position % to.w, position / to.w);
     let (y, rest) = (rest % to.h, rest / to.h);
     let (t, n) = (rest % to.t, rest / to.t);
-    let start =
-        |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis] as isize;
+    let start = |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis];
     let (t, y, x) = (start(0, t), start(1, y), start(2, x));
     let [_, kh, kw] = window.size;
     // Columns of the kernel row that lie inside the input: [left, right).

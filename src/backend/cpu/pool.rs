@@ -87,8 +87,7 @@ fn windows(
 
 /// The input positions of a window on one axis, padding left out.
 fn inside(window: Window, axis: usize, at: usize, length: usize) -> std::ops::Range<usize> {
-    let start = at * window.stride[axis];
-    let from = start.saturating_sub(window.pad_before[axis]);
-    let to = (start + window.size[axis]).saturating_sub(window.pad_before[axis]).min(length);
-    from..to
+    let start = (at * window.stride[axis]) as isize - window.pad_before[axis];
+    let end = start + window.size[axis] as isize;
+    start.max(0) as usize..(end.max(0) as usize).min(length)
 }

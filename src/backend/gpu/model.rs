@@ -19,6 +19,9 @@ use crate::weights::Weights;
 /// Submissions that may be under way at once: one runs, one waits, so that the device never idles.
 const IN_FLIGHT: usize = 2;
 
+/// Plans that stay lowered: a long clip alternates between two, the tiles before and behind its cut.
+const READY: usize = 2;
+
 /// Byte ranges of one unit's parameters in the weight buffer.
 pub(super) struct UnitRange {
     pub kernel: Range<u64>,
@@ -37,8 +40,8 @@ pub struct GpuModel {
     network: I3d,
     weights: DeviceWeights,
     pacer: Pacer,
-    /// The last plan that ran, so that clips of one length are lowered once.
-    ready: Option<(Plan, Lowered)>,
+    /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
+    ready: Vec<(Plan, Lowered)>,
 }
 
 impl GpuModel {
@@ -48,7 +51,7 @@ impl GpuModel {
         let pacer = Pacer::new(gpu.adapter.is_hardware());
         let weights = upload(&gpu, weights);
         gpu.check()?;
-        Ok(GpuModel { gpu, network, weights, pacer, ready: None })
+        Ok(GpuModel { gpu, network, weights, pacer, ready: Vec::new() })
     }
 
     /// The network.
@@ -73,11 +76,13 @@ impl GpuModel {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Output> {
         let observed = Observed::new(plan, observe)?;
-        let (plan, lowered) = match self.ready.take() {
-            Some((ready, lowered)) if ready == *plan => (ready, lowered),
-            previous => {
-                // Two sets of arenas at once would double the peak.
-                drop(previous);
+        let (plan, lowered) = match self.ready.iter().position(|(ready, _)| ready == plan) {
+            Some(index) => self.ready.remove(index),
+            None => {
+                // Another set of arenas is allocated only when there is room for it.
+                if self.ready.len() == READY {
+                    self.ready.remove(0);
+                }
                 (plan.clone(), lowering::lower(&self.gpu, plan, &self.weights)?)
             }
         };
@@ -87,7 +92,7 @@ impl GpuModel {
         for (id, staging) in copies {
             output.insert(&plan.buffers[id], &self.gpu.read(&staging).await?);
         }
-        self.ready = Some((plan, lowered));
+        self.ready.push((plan, lowered));
         Ok(output)
     }
 

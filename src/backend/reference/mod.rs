@@ -41,7 +41,9 @@ fn taps(
     all.filter_map(move |tap| {
         let mut position = at;
         for axis in 0..3 {
-            let p = (at[axis + 1] * stride[axis] as usize + tap[axis]).checked_sub(pad[axis] as usize)?;
+            // The padding is signed: see `Window::pad_before`.
+            let first = (at[axis + 1] * stride[axis] as usize) as i64 - i64::from(pad[axis] as i32);
+            let p = usize::try_from(first + tap[axis] as i64).ok()?;
             if p >= input[axis + 1] as usize {
                 return None;
             }
