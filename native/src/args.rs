@@ -8,6 +8,9 @@ use i3d::fusion::Fusion;
 use i3d::network::{MIN_FRAMES, Stream};
 use i3d::video::Rate;
 
+/// More threads than any machine has cores for; many more cannot even be started.
+const MOST_THREADS: usize = 1024;
+
 /// What are people doing in this video?
 ///
 /// Runs the Inflated 3D ConvNet (I3D) on a GPU through wgpu, or on the CPU. Nothing is uploaded.
@@ -76,7 +79,7 @@ pub struct RunArgs {
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: DeviceRequest,
     /// Threads of the CPU backend [default: one per core]
-    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N")]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
     pub threads: usize,
 }
 
@@ -251,6 +254,7 @@ pub enum ModelsCommand {
     /// Show what there is and what is installed
     List,
     /// Download, verify and convert a model
+    #[command(after_help = "Example:\n  i3d models pull kinetics-400")]
     Pull {
         /// Its name
         name: String,
@@ -362,5 +366,12 @@ fn parse_frames(text: &str) -> Result<usize, String> {
         Ok(frames) if frames >= MIN_FRAMES => Ok(frames),
         Ok(_) => Err(format!("the network needs at least {MIN_FRAMES} frames")),
         Err(_) => Err(format!("give a number of frames, at least {MIN_FRAMES}")),
+    }
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads) if threads <= MOST_THREADS => Ok(threads),
+        _ => Err(format!("give a number of threads, at most {MOST_THREADS}")),
     }
 }

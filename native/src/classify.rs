@@ -11,7 +11,7 @@ use i3d::{Error, Result};
 use crate::args::{ClassifyArgs, Streams};
 use crate::input::{self, Loaded, Part};
 use crate::output::{Output, print};
-use crate::report::{FailedReport, Failure, Parts, Report, Timings};
+use crate::report::{Entry, FailedReport, Failure, Parts, Report, Timings};
 use crate::run::Outcome;
 use crate::talk::Talk;
 use crate::{checkpoint, networks};
@@ -55,14 +55,14 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
                     talk.error(format!("{error}; what came before is classified"));
                     failures.push(format!("{} (classified up to the break)", job.name));
                 }
-                reports.push(serde_json::to_value(&report).map_err(not_json)?);
+                reports.push(Entry::Classified(Box::new(report)));
             }
             Err(error) if jobs.len() == 1 => return Err(error),
             Err(error) => {
                 talk.error(&error);
                 failures.push(format!("{} (not classified)", job.name));
                 let report = FailedReport { input: job.name.clone(), error: Failure::from(&error) };
-                reports.push(serde_json::to_value(&report).map_err(not_json)?);
+                reports.push(Entry::Failed(report));
             }
         }
     }
@@ -71,7 +71,8 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
             [one] => serde_json::to_string_pretty(one),
             several => serde_json::to_string_pretty(several),
         };
-        let text = document.map_err(not_json)? + "\n";
+        let text =
+            document.map_err(|e| Error::Usage(format!("the result cannot be written as JSON: {e}")))? + "\n";
         match json {
             Some(output) => output.finish(text.as_bytes())?,
             None => print(text)?,
@@ -85,10 +86,6 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
         talk.error(format!("{} of {} inputs failed:\n  {list}", failures.len(), jobs.len()));
     }
     Ok(Outcome::SomeFailed)
-}
-
-fn not_json(error: serde_json::Error) -> Error {
-    Error::Usage(format!("the result cannot be written as JSON: {error}"))
 }
 
 fn jobs(args: &ClassifyArgs) -> Result<Vec<Job>> {

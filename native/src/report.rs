@@ -10,6 +10,16 @@ use serde::Serialize;
 
 use crate::input::VideoSummary;
 
+/// What the JSON says about one input.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Entry {
+    /// It was classified.
+    Classified(Box<Report>),
+    /// It was not.
+    Failed(FailedReport),
+}
+
 /// The JSON object of one input.
 #[derive(Debug, Serialize)]
 pub struct Report {

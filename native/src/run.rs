@@ -134,9 +134,10 @@ fn plan(args: &PlanArgs) -> Result<Outcome> {
         input_size: args.input_size,
     };
     let plan = Plan::new(&network, args.batch, args.frames)?;
+    let device = args.device.as_ref().map(|request| pollster::block_on(Device::open(request, 0)));
+    let device = device.transpose()?;
     print(format_args!("{plan}\n"))?;
-    if let Some(request) = &args.device {
-        let device = pollster::block_on(Device::open(request, 0))?;
+    if let Some(device) = device {
         device.check(&plan)?;
         match &device {
             Device::Cpu { .. } => print("limits       the CPU has none\n")?,

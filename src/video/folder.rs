@@ -30,7 +30,10 @@ impl Folder {
         if pictures.is_empty() {
             return Err(Error::video(
                 path.display(),
-                format!("the folder holds no pictures; put the frames there ({})", EXTENSIONS.join(", ")),
+                format!(
+                    "the folder holds no pictures ({}); put the frames there, or give videos by their names",
+                    EXTENSIONS.join(", ")
+                ),
             ));
         }
         Self::new(pictures)

@@ -55,7 +55,7 @@ fn all_bad() {
 }
 
 #[test]
-fn numbers_of_frames_that_no_network_takes_are_told_before_any_work() {
+fn numbers_out_of_range_are_told_before_any_work() {
     let sandbox = Sandbox::new();
     for command in ["classify a.mp4", "dump a.mp4 --endpoint Logits -o x.npy", "compare a.mp4", "plan"] {
         for (frames, said) in [
@@ -67,6 +67,10 @@ fn numbers_of_frames_that_no_network_takes_are_told_before_any_work() {
             let expected = format!("invalid value '{frames}' for '--frames <N>': {said}");
             assert_eq!(run.errors(), [expected], "{command}");
         }
+    }
+    for threads in ["100000", "-1", "all"] {
+        let run = sandbox.i3d(&format!("classify a.mp4 --threads={threads}")).exits(2);
+        assert!(run.errors()[0].ends_with(": give a number of threads, at most 1024"), "{run:?}");
     }
     for (fps, said) in [("0", "out of range"), ("fast", "or `native`"), ("-5", "")] {
         let run = sandbox.classify(&format!("a.mp4 --fps {fps}")).exits(2);

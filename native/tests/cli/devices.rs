@@ -24,7 +24,8 @@ fn a_device_that_is_not_there_is_told_with_what_was_found() {
     let advice = "no adapter at all was found; try --device cpu, or see `i3d devices`";
     classify("gpu").fails(3, &format!("there is no hardware GPU here; {advice}"));
     classify("radeon").fails(3, &format!("no adapter is called \"radeon\"; {advice}"));
-    without_adapters(&sandbox, "plan --device gpu").exits(3);
+    without_adapters(&sandbox, "plan --device gpu")
+        .fails(3, &format!("there is no hardware GPU here; {advice}"));
     let run = classify("auto").exits(0);
     assert!(run.stderr.contains("running on ") && run.stderr.contains("(cpu)"), "{run:?}");
     sandbox.i3d("classify a.npy --rgb rgb.safetensors --device NoSuchCard").exits(3);

@@ -72,7 +72,11 @@ fn files_that_are_no_video_are_told() {
         &["no video that ffmpeg can read", "moov atom not found", "give an intact"],
     );
     on("sound.mp4").fails(2, "sound.mp4: the file has sound but no video; give a file with a video stream");
-    on("folder").fails_with(2, "folder: the folder holds no pictures", &["put the frames there", "png"]);
+    on("folder").fails_with(
+        2,
+        "folder: the folder holds no pictures",
+        &["png", "put the frames there, or give videos by their names"],
+    );
     on("sizes").fails(
         2,
         "sizes/2.png: the picture has 10x12 pixels, but sizes/1.png has 48x40; all pictures of a video must have one size",
