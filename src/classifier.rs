@@ -1,9 +1,15 @@
 //! The whole program on one screen: a device, one network per stream, labels; clips in, ranked actions out.
 
-use crate::backend::{Activation, Device, Head, Model, Output, Progress, TiledRun, Tiling};
+mod result;
+mod timeline;
+
+pub use result::{Classification, Prediction, StreamResult};
+pub use timeline::{Segment, Timeline, Windows};
+
+use crate::backend::{Device, Head, Model, Output, Progress, TiledRun, Tiling};
 use crate::clip::{Clip, RgbClip};
 use crate::error::{Error, Result};
-use crate::fusion::{Fusion, softmax};
+use crate::fusion::Fusion;
 use crate::labels;
 use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Stream};
 use crate::plan::Plan;
@@ -222,22 +228,32 @@ impl Classifier {
         clips: &[&Clip],
         progress: &mut dyn FnMut(Stream, Progress),
     ) -> Result<Classification> {
-        let one_each = || Error::Usage("give one clip, or one of each stream".into());
         // Asked before the first of them costs time.
         if matches!(clips, [a, b] if a.channels == b.channels) {
-            return Err(one_each());
+            return Err(Error::Usage("give one clip, or one of each stream".into()));
         }
         let mut streams = Vec::new();
         for clip in clips {
             streams.push(self.stream_result(clip, progress).await?);
         }
-        streams.sort_by_key(|s| s.stream);
-        let (logits, probabilities) = match &streams[..] {
-            [one] => (one.logits.clone(), softmax(&one.logits)),
-            [rgb, flow] => self.fusion.fuse(&rgb.logits, &flow.logits),
-            _ => return Err(one_each()),
-        };
-        Ok(Classification { streams, logits, probabilities, labels: self.labels.clone() })
+        Classification::new(streams, self.fusion, &self.labels)
+    }
+
+    /// Runs `batch` clips of a stream at once and gives features and logits per time step.
+    ///
+    /// # Shapes
+    /// `input` `[batch, frames, H, W, C]`
+    async fn run_batch(
+        &mut self,
+        stream: Stream,
+        batch: usize,
+        frames: usize,
+        input: &[f32],
+    ) -> Result<Output> {
+        let missing = || Error::Usage(format!("no {stream} network is loaded; give --{stream} PATH"));
+        let network = self.networks.iter_mut().find(|n| n.stream == stream).ok_or_else(missing)?;
+        let plan = Plan::new(network.model.network(), batch, frames)?;
+        network.model.run(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
     }
 
     /// One stream, in one piece where the clip is small enough for that, else in tiles of time.
@@ -269,72 +285,6 @@ impl Classifier {
             }
             run.finish()?
         };
-        let logits = head.logits();
-        if logits.iter().any(|l| !l.is_finite()) {
-            let problem = "the logits are not finite; the weights or the clip are damaged";
-            return Err(Error::device(self.device.info(), problem));
-        }
-        let Head { features, per_step } = head;
-        Ok(StreamResult { stream, logits, per_step, features, seconds: start.elapsed().as_secs_f64() })
-    }
-}
-
-/// What one stream's network says.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StreamResult {
-    /// The stream.
-    pub stream: Stream,
-    /// Mean over time of the logits, `[classes]`.
-    pub logits: Vec<f32>,
-    /// Logits per time step, `[1, T', 1, 1, classes]`.
-    pub per_step: Activation,
-    /// Features per time step, `[1, T', 1, 1, 1024]`.
-    pub features: Activation,
-    /// Time that the network took.
-    pub seconds: f64,
-}
-
-/// The result for one video.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Classification {
-    /// One or two streams, RGB first.
-    pub streams: Vec<StreamResult>,
-    /// Fused logits; those of the only stream where there is one.
-    pub logits: Vec<f32>,
-    /// Probabilities, which sum to one.
-    pub probabilities: Vec<f32>,
-    labels: Vec<String>,
-}
-
-/// One class of the ranking.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prediction<'a> {
-    /// Index of the class.
-    pub index: usize,
-    /// Its name.
-    pub label: &'a str,
-    /// Its probability.
-    pub probability: f32,
-    /// Its (fused) logit.
-    pub logit: f32,
-}
-
-impl Classification {
-    /// The `k` most probable classes, best first; equal ones in the order of the labels.
-    pub fn top(&self, k: usize) -> Vec<Prediction<'_>> {
-        let mut order: Vec<usize> = (0..self.logits.len()).collect();
-        order.sort_by(|&a, &b| self.logits[b].total_cmp(&self.logits[a]).then(a.cmp(&b)));
-        let prediction = |index: usize| Prediction {
-            index,
-            label: &self.labels[index],
-            probability: self.probabilities[index],
-            logit: self.logits[index],
-        };
-        order.into_iter().take(k).map(prediction).collect()
-    }
-
-    /// The result of a stream.
-    pub fn stream(&self, stream: Stream) -> Option<&StreamResult> {
-        self.streams.iter().find(|s| s.stream == stream)
+        StreamResult::new(stream, head, start.elapsed().as_secs_f64(), &self.device.info())
     }
 }

@@ -12,6 +12,8 @@ pub mod network;
 
 pub mod plan;
 
+mod queue;
+
 pub mod weights;
 
 pub mod backend;

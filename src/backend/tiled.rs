@@ -9,6 +9,7 @@ use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Shape};
 use crate::plan::{DeviceLimits, Part, Plan, TimeRange};
 
 use super::{Activation, Device, Model, Progress};
+use crate::queue::Queue;
 
 /// The endpoint at which the network is cut.
 const CUT: &str = "MaxPool3d_4a_3x3";
@@ -205,32 +206,4 @@ impl TiledRun {
 
 fn missing(name: &str) -> Error {
     Error::device("tiles", format!("{name} was not computed"))
-}
-
-/// Consecutive time steps of a long tensor; those before a moving start are forgotten.
-struct Queue {
-    /// Values per time step.
-    stride: usize,
-    start: usize,
-    values: Vec<f32>,
-}
-
-impl Queue {
-    fn new(stride: usize) -> Queue {
-        Queue { stride, start: 0, values: Vec::new() }
-    }
-
-    fn end(&self) -> usize {
-        self.start + self.values.len() / self.stride
-    }
-
-    fn forget_before(&mut self, step: usize) {
-        let gone = step.clamp(self.start, self.end()) - self.start;
-        self.values.drain(..gone * self.stride);
-        self.start += gone;
-    }
-
-    fn get(&self, steps: TimeRange) -> &[f32] {
-        &self.values[(steps.start - self.start) * self.stride..(steps.end - self.start) * self.stride]
-    }
 }

@@ -1,0 +1,248 @@
+//! Windows over a video that arrives frame by frame: what happens when.
+
+use std::ops::Range;
+
+use super::{Classification, Classifier, StreamResult};
+use crate::backend::{Activation, Head, Output};
+use crate::error::{Error, Result};
+use crate::network::{FEATURES, LOGITS_PER_STEP, MIN_FRAMES, Shape, Stream};
+use crate::plan::Plan;
+use crate::queue::Queue;
+
+/// Memory that the windows of one run may take together; it bounds the batch.
+const BATCH_BYTES: u64 = 512 << 20;
+
+/// Most windows per run.
+const MOST_WINDOWS: usize = 8;
+
+/// Length and distance of windows in frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Frames per window.
+    pub window: usize,
+    /// Frames from one window's start to the next one's.
+    pub step: usize,
+}
+
+impl Windows {
+    /// Fails with a sentence where no result would come of them.
+    pub fn validate(self) -> Result<()> {
+        if self.window < MIN_FRAMES {
+            let found = self.window;
+            return Err(Error::Usage(format!(
+                "--window {found} is too short; the network needs {MIN_FRAMES} frames"
+            )));
+        }
+        if self.step == 0 || self.step > self.window {
+            let (step, window) = (self.step, self.window);
+            return Err(Error::Usage(format!("--step {step} is out of range; give 1 to {window} frames")));
+        }
+        Ok(())
+    }
+
+    /// The windows of a video of `frames` frames: one every `step`, and where frames are left over at the end, one more
+    /// that ends with the last frame. A video shorter than a window is one window.
+    pub fn of(self, frames: usize) -> Vec<Range<usize>> {
+        if frames <= self.window {
+            return std::iter::once(0..frames).filter(|w| !w.is_empty()).collect();
+        }
+        let mut windows: Vec<Range<usize>> =
+            (0..=frames - self.window).step_by(self.step).map(|start| start..start + self.window).collect();
+        if windows.last().is_some_and(|last| last.end < frames) {
+            windows.push(frames - self.window..frames);
+        }
+        windows
+    }
+}
+
+/// One window and what happens in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Sampled frames.
+    pub frames: Range<usize>,
+    /// The result.
+    pub classification: Classification,
+}
+
+/// One stream's frames that some window still needs, and its logits so far.
+struct Lane {
+    stream: Stream,
+    queue: Queue,
+    per_window: Vec<f32>,
+    features: Vec<f32>,
+    seconds: f64,
+}
+
+/// A timeline in the making. Memory does not grow with the video but for the results.
+pub struct Timeline {
+    windows: Windows,
+    /// Windows per run of the network.
+    batch: usize,
+    lanes: Vec<Lane>,
+    /// Start of the next window.
+    next: usize,
+    segments: Vec<Segment>,
+}
+
+impl Timeline {
+    /// A timeline of `streams`, which the classifier must have.
+    ///
+    /// # Errors
+    /// Windows that cannot be, streams without a network, windows beyond the device's limits.
+    pub fn new(classifier: &Classifier, streams: &[Stream], windows: Windows) -> Result<Timeline> {
+        windows.validate()?;
+        let (mut lanes, mut batch) = (Vec::new(), MOST_WINDOWS);
+        for &stream in streams {
+            let missing = || Error::Usage(format!("no {stream} network is loaded; give --{stream} PATH"));
+            let network = classifier.network(stream).ok_or_else(missing)?;
+            let fits = |&n: &usize| {
+                Plan::new(network, n, windows.window).is_ok_and(|plan| {
+                    classifier.device().check(&plan).is_ok() && plan.activation_bytes() <= BATCH_BYTES
+                })
+            };
+            classifier.device().check(&Plan::new(network, 1, windows.window)?)?;
+            batch = (2..=batch).rev().find(fits).unwrap_or(1);
+            let values = network.input_size * network.input_size * network.in_channels;
+            lanes.push(Lane {
+                stream,
+                queue: Queue::new(values),
+                per_window: Vec::new(),
+                features: Vec::new(),
+                seconds: 0.0,
+            });
+        }
+        Ok(Timeline { windows, batch, lanes, next: 0, segments: Vec::new() })
+    }
+
+    /// Takes one frame of each stream, in the order in which the streams were named, and classifies the windows that it
+    /// completes. Gives the number of windows that are done.
+    ///
+    /// # Shapes
+    /// `frames` one `[H, W, C]` per stream.
+    pub async fn push(&mut self, classifier: &mut Classifier, frames: &[&[f32]]) -> Result<usize> {
+        for (lane, frame) in self.lanes.iter_mut().zip(frames) {
+            lane.queue.values.extend_from_slice(frame);
+        }
+        let Windows { window, step } = self.windows;
+        if self.frames() == self.next + (self.batch - 1) * step + window {
+            let ready =
+                (0..self.batch).map(|i| self.next + i * step..self.next + i * step + window).collect();
+            self.classify(classifier, ready).await?;
+        }
+        Ok(self.segments.len())
+    }
+
+    /// Frames so far.
+    fn frames(&self) -> usize {
+        self.lanes.first().map_or(0, |lane| lane.queue.end())
+    }
+
+    async fn classify(&mut self, classifier: &mut Classifier, windows: Vec<Range<usize>>) -> Result<()> {
+        let mut results: Vec<Vec<StreamResult>> = windows.iter().map(|_| Vec::new()).collect();
+        for lane in &mut self.lanes {
+            let mut input = Vec::new();
+            for frames in &windows {
+                let clip = lane.queue.get(frames.clone());
+                // A video shorter than a window is repeated from its start.
+                let wanted = self.windows.window * lane.queue.stride();
+                input.extend(clip.iter().cycle().take(wanted));
+            }
+            let start = web_time::Instant::now();
+            let output =
+                classifier.run_batch(lane.stream, windows.len(), self.windows.window, &input).await?;
+            let seconds = start.elapsed().as_secs_f64();
+            lane.seconds += seconds;
+            for (index, results) in results.iter_mut().enumerate() {
+                let head = Head {
+                    features: clip_of(&output, FEATURES, index)?,
+                    per_step: clip_of(&output, LOGITS_PER_STEP, index)?,
+                };
+                let share = seconds / windows.len() as f64;
+                let result = StreamResult::new(lane.stream, head, share, &classifier.device().info())?;
+                lane.per_window.extend_from_slice(&result.logits);
+                lane.features.extend(mean_over_time(&result.features));
+                results.push(result);
+            }
+        }
+        for (frames, streams) in windows.into_iter().zip(results) {
+            let classification = Classification::new(streams, classifier.fusion, &classifier.labels)?;
+            self.next = frames.start + self.windows.step;
+            self.segments.push(Segment { frames, classification });
+        }
+        for lane in &mut self.lanes {
+            // The last window may reach back to one window before the end.
+            let end = lane.queue.end();
+            lane.queue.forget_before(self.next.min(end.saturating_sub(self.windows.window)));
+        }
+        Ok(())
+    }
+
+    /// Classifies what is left and gives all segments, and the mean over them: logits and features per window stand
+    /// where a single clip has time steps.
+    ///
+    /// # Errors
+    /// Videos without a frame.
+    pub async fn finish(mut self, classifier: &mut Classifier) -> Result<(Vec<Segment>, Classification)> {
+        let frames = self.frames();
+        let done = self.segments.last().map_or(0, |s| s.frames.end);
+        let left: Vec<Range<usize>> = self
+            .windows
+            .of(frames)
+            .into_iter()
+            .filter(|w| w.end > done && w.start + self.windows.step > self.next)
+            .collect();
+        for some in left.chunks(self.batch) {
+            self.classify(classifier, some.to_vec()).await?;
+        }
+        if self.segments.is_empty() {
+            return Err(Error::clip("clip", "there is no frame to classify"));
+        }
+        let count = self.segments.len();
+        let streams = self.lanes.into_iter().map(|lane| {
+            let activation =
+                |data: Vec<f32>| Activation { shape: Shape::new(1, count, 1, 1, data.len() / count), data };
+            let head = Head { features: activation(lane.features), per_step: activation(lane.per_window) };
+            StreamResult::new(lane.stream, head, lane.seconds, &classifier.device().info())
+        });
+        let mean =
+            Classification::new(streams.collect::<Result<_>>()?, classifier.fusion, &classifier.labels)?;
+        Ok((self.segments, mean))
+    }
+}
+
+/// One clip of a batch.
+fn clip_of(output: &Output, name: &str, index: usize) -> Result<Activation> {
+    let missing = || Error::device("windows", format!("{name} was not computed"));
+    let all = output.get(name).ok_or_else(missing)?;
+    let shape = Shape { n: 1, ..all.shape };
+    Ok(Activation { shape, data: all.data[index * shape.len()..(index + 1) * shape.len()].to_vec() })
+}
+
+fn mean_over_time(features: &Activation) -> Vec<f32> {
+    let Shape { t, c, .. } = features.shape;
+    (0..c).map(|i| features.data.iter().skip(i).step_by(c).sum::<f32>() / t as f32).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "windows are ranges")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_every_frame() {
+        let windows = Windows { window: 64, step: 32 };
+        assert_eq!(windows.of(0), []);
+        assert_eq!(windows.of(20), [0..20]);
+        assert_eq!(windows.of(64), [0..64]);
+        assert_eq!(windows.of(65), [0..64, 1..65]);
+        assert_eq!(windows.of(128), [0..64, 32..96, 64..128]);
+        assert_eq!(windows.of(130), [0..64, 32..96, 64..128, 66..130]);
+    }
+
+    #[test]
+    fn impossible_windows_are_refused() {
+        for (window, step) in [(8, 4), (64, 0), (64, 65)] {
+            assert!(Windows { window, step }.validate().is_err(), "{window} {step}");
+        }
+    }
+}
