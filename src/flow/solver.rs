@@ -7,7 +7,7 @@ use super::image::Plane;
 use super::median::median_row;
 use super::schedule::{BLOCK, Schedule, Step};
 use super::sweep::{DATA, DUAL, Layout, Line, STATE, Weights, sweep};
-use super::warp::{Source, Table, cubic_table};
+use super::warp::Source;
 use crate::preprocess::Size;
 
 /// Rows below which a band is not worth a thread: its neighbours' rows would be more work than its own.
@@ -24,7 +24,6 @@ pub(super) fn solve(schedule: &Schedule, first: &[Plane], second: &[Plane], band
         theta: p.theta as f32,
         dual: (p.tau / p.theta) as f32,
     };
-    let table = cubic_table();
     let coarsest = schedule.levels().len() - 1;
     let mut field = Field::new(schedule.levels()[coarsest], bands);
     let mut source = Source::new(&second[coarsest]);
@@ -41,7 +40,7 @@ pub(super) fn solve(schedule: &Schedule, first: &[Plane], second: &[Plane], band
             }
             Step::Warp => {
                 let image = &first[level];
-                field.each(|band| band.warp(&source, image, &table));
+                field.each(|band| band.warp(&source, image));
                 stopped = false;
             }
             Step::Median if !stopped => {
@@ -190,8 +189,8 @@ impl Band {
         self.own.clone().map(|row| self.errors[row - self.first])
     }
 
-    fn warp(&mut self, source: &Source, image: &Plane, table: &Table) {
-        pulp::Arch::new().dispatch(Warp { band: self, source, image, table });
+    fn warp(&mut self, source: &Source, image: &Plane) {
+        pulp::Arch::new().dispatch(Warp { band: self, source, image });
     }
 
     fn iterate(&mut self, weights: Weights, count: usize) {
@@ -227,7 +226,6 @@ struct Warp<'a> {
     band: &'a mut Band,
     source: &'a Source,
     image: &'a Plane,
-    table: &'a Table,
 }
 
 impl pulp::WithSimd for Warp<'_> {
@@ -243,7 +241,7 @@ impl pulp::WithSimd for Warp<'_> {
             let y = *first + r;
             let state = &state[(1 + r) * size..][..size];
             let u = [layout.plane(state, DUAL), layout.plane(state, DUAL + 1)];
-            self.source.warp_row(self.table, y, &self.image.data[y * width..][..width], u, layout.data_mut(data));
+            self.source.warp_row(y, &self.image.data[y * width..][..width], u, layout.data_mut(data));
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The second frame and its gradient at displaced positions, as OpenCV's `remap` with `INTER_CUBIC` samples them.
+//!
+//! OpenCV 5 takes positions as they are; OpenCV 4 rounded them to 1/32 pixel.
 
 use super::image::Plane;
 
@@ -6,14 +8,8 @@ use super::image::Plane;
 /// moved to where all taps are zero.
 const BORDER: usize = 4;
 
-/// Positions are rounded to so many per pixel (OpenCV's `INTER_TAB_SIZE`).
-const POSITIONS: usize = 32;
-
 /// Sharpness of the cubic (OpenCV's `interpolateCubic`).
 const A: f32 = -0.75;
-
-/// The weights of the four taps at every position between two pixels.
-pub(super) type Table = [[f32; 4]; POSITIONS];
 
 /// A frame with its gradient, laid out so that one load brings all of a pixel.
 pub(super) struct Source {
@@ -24,16 +20,14 @@ pub(super) struct Source {
     pixels: Vec<[f32; 4]>,
 }
 
-/// The table of OpenCV's `initInterTab1D`.
-pub(super) fn cubic_table() -> Table {
-    std::array::from_fn(|i| {
-        let x = i as f32 / POSITIONS as f32;
-        let far = ((A * (x + 1.0) - 5.0 * A) * (x + 1.0) + 8.0 * A) * (x + 1.0) - 4.0 * A;
-        let near = ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
-        let y = 1.0 - x;
-        let next = ((A + 2.0) * y - (A + 3.0)) * y * y + 1.0;
-        [far, near, next, 1.0 - far - near - next]
-    })
+/// The weights of four taps at a share of a pixel after the second of them.
+#[inline(always)]
+fn cubic(share: f32) -> [f32; 4] {
+    let (x, y) = (share + 1.0, 1.0 - share);
+    let first = ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
+    let second = ((A + 2.0) * share - (A + 3.0)) * share * share + 1.0;
+    let third = ((A + 2.0) * y - (A + 3.0)) * y * y + 1.0;
+    [first, second, third, 1.0 - first - second - third]
 }
 
 impl Source {
@@ -56,15 +50,13 @@ impl Source {
 
     /// The picture at `(x, y)`: value, gradient along x and y. Taps outside count as zero.
     #[inline(always)]
-    fn sample(&self, table: &Table, x: f32, y: f32) -> [f32; 4] {
-        let position = |v: f32| (v * POSITIONS as f32).round_ties_even() as i32;
-        let (x, y) = (position(x), position(y));
-        let (wx, wy) = (table[x as usize % POSITIONS], table[y as usize % POSITIONS]);
+    fn sample(&self, x: f32, y: f32) -> [f32; 4] {
+        let (left, top) = (x.floor(), y.floor());
+        let (wx, wy) = (cubic(x - left), cubic(y - top));
         // The first of four taps in the bordered picture.
-        let start = |v: i32, length: usize| {
-            ((v >> POSITIONS.ilog2()).clamp(-3, length as i32 + 1) - 1 + BORDER as i32) as usize
-        };
-        let first = start(y, self.height) * self.stride + start(x, self.width);
+        let start =
+            |v: f32, length: usize| ((v as i32).clamp(-3, length as i32 + 1) - 1 + BORDER as i32) as usize;
+        let first = start(top, self.height) * self.stride + start(left, self.width);
         let mut sum = [0.0; 4];
         for (row, &wy) in wy.iter().enumerate() {
             let taps = &self.pixels[first + row * self.stride..][..4];
@@ -85,14 +77,13 @@ impl Source {
     #[inline(always)]
     pub fn warp_row(
         &self,
-        table: &Table,
         y: usize,
         first: &[f32],
         [u1, u2]: [&[f32]; 2],
         [ix, iy, inverse, rho_c]: [&mut [f32]; 4],
     ) {
         for x in 0..self.width {
-            let [value, gx, gy, _] = self.sample(table, x as f32 + u1[x], y as f32 + u2[x]);
+            let [value, gx, gy, _] = self.sample(x as f32 + u1[x], y as f32 + u2[x]);
             let square = gx * gx + gy * gy;
             ix[x] = gx;
             iy[x] = gy;
