@@ -6,6 +6,8 @@ pub mod video;
 
 pub mod preprocess;
 
+pub mod flow;
+
 pub mod clip;
 
 pub mod network;
