@@ -1,20 +1,22 @@
 //! The whole program on one screen: a device, one network per stream, labels; clips in, ranked actions out.
 
+mod long;
 mod result;
 mod timeline;
 
+pub use long::LongClip;
 pub use result::{Classification, Prediction, StreamResult};
 pub use timeline::{Segment, Timeline, Windows};
 
 use crate::backend::{Device, Head, Model, Output, Progress, TiledRun, Tiling};
-use crate::clip::{Clip, RgbClip};
+use crate::clip::Clip;
 use crate::error::{Error, Result};
+use crate::feed::{Feed, FeedOptions};
 use crate::fusion::Fusion;
 use crate::labels;
 use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Stream};
 use crate::plan::Plan;
-use crate::preprocess::RgbPreprocess;
-use crate::video::{FrameSource, Rate};
+use crate::video::FrameSource;
 use crate::weights::{Checkpoint, Weights};
 
 /// Where a stream's weights came from; part of every result.
@@ -161,14 +163,13 @@ impl Classifier {
     /// # Errors
     /// Videos that break, and classifiers without an RGB network.
     pub fn rgb_clip(&self, video: impl FrameSource, frames: usize) -> Result<Clip> {
-        let missing = || Error::Usage("no RGB network is loaded, so no RGB clip can be made".into());
-        let network = self.network(Stream::Rgb).ok_or_else(missing)?;
-        let preprocess = RgbPreprocess::for_input(network.input_size);
-        let RgbClip { clip, broken, .. } =
-            RgbClip::from_video(video, Rate::I3D, preprocess, frames, &mut |_| ())?;
-        match broken {
+        let options =
+            FeedOptions { most: frames, ..FeedOptions::new(self.required(Stream::Rgb)?.input_size) };
+        let mut feed = Feed::new(video, &[Stream::Rgb], options)?;
+        let clips = feed.clips(&mut |_| ())?;
+        match feed.broken() {
             Some(error) => Err(error),
-            None => Ok(clip.looped_to(frames)),
+            None => Ok(clips.into_iter().next().unwrap_or_else(|| Clip::empty(0, 0, 3)).looped_to(frames)),
         }
     }
 
@@ -250,10 +251,9 @@ impl Classifier {
         frames: usize,
         input: &[f32],
     ) -> Result<Output> {
-        let missing = || Error::Usage(format!("no {stream} network is loaded; give --{stream} PATH"));
-        let network = self.networks.iter_mut().find(|n| n.stream == stream).ok_or_else(missing)?;
-        let plan = Plan::new(network.model.network(), batch, frames)?;
-        network.model.run(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
+        let model = self.model(stream)?;
+        let plan = Plan::new(model.network(), batch, frames)?;
+        model.run(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
     }
 
     /// One stream, in one piece where the clip is small enough for that, else in tiles of time.

@@ -1,9 +1,7 @@
 //! A clip, the input of one network, and the array files that carry clips (`.npy` and `.npz`).
 
-mod from_video;
 mod npy;
 
-pub use from_video::RgbClip;
 pub use npy::npy_bytes;
 
 use crate::error::{Error, Result};

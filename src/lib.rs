@@ -10,6 +10,8 @@ pub mod flow;
 
 pub mod clip;
 
+pub mod feed;
+
 pub mod network;
 
 pub mod plan;

@@ -41,7 +41,11 @@ fn the_cpu_reproduces_opencv() {
             let start = std::time::Instant::now();
             let got = flow_from_pair(&first, &second, &parameters).expect("runs");
             let (mean, near) = difference(&got, &want);
-            println!("{name} {label}: mean {mean:.5} px, within 0.1 px {:.2} %, {:.3} s", 100.0 * near, start.elapsed().as_secs_f64());
+            println!(
+                "{name} {label}: mean {mean:.5} px, within 0.1 px {:.2} %, {:.3} s",
+                100.0 * near,
+                start.elapsed().as_secs_f64()
+            );
         }
     }
 }

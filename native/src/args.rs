@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use i3d::backend::DeviceRequest;
+use i3d::flow::{Quantize, Tvl1};
 use i3d::fusion::Fusion;
 use i3d::network::{MIN_FRAMES, Stream};
 use i3d::video::Rate;
@@ -100,9 +101,9 @@ pub struct WeightArgs {
 /// How a video becomes a clip.
 #[derive(Debug, Args)]
 pub struct ClipArgs {
-    /// Use the first N sampled frames; shorter videos are looped [default: all, up to 250]
-    #[arg(long, value_name = "N", value_parser = parse_frames)]
-    pub frames: Option<usize>,
+    /// Use the first N sampled frames, or `all`; shorter videos are looped to N [default: all, up to 250]
+    #[arg(long, value_name = "N")]
+    pub frames: Option<Frames>,
     /// Frames per second to sample at, or `native` for every frame
     #[arg(long, default_value = "25", value_name = "FPS")]
     pub fps: Rate,
@@ -141,9 +142,104 @@ pub struct ClassifyArgs {
     /// How rgb and flow become one result
     #[arg(long, value_enum, default_value = "logit-sum")]
     pub fusion: FusionArg,
+    /// How flow is computed and rounded.
+    #[command(flatten)]
+    pub tvl1: FlowArgs,
+    /// Say what happens when: classify window after window, over the whole video
+    #[arg(long)]
+    pub timeline: bool,
+    /// Frames per window of the timeline
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = parse_frames)]
+    pub window: usize,
+    /// Frames from one window's start to the next one's
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub step: usize,
     /// Write the whole result as JSON, `-` for standard output
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
+    /// Write the ranking as CSV, one row per segment and rank
+    #[arg(long, value_name = "PATH")]
+    pub csv: Option<PathBuf>,
+    /// Write the segments as SubRip subtitles
+    #[arg(long, value_name = "PATH", requires = "timeline")]
+    pub srt: Option<PathBuf>,
+    /// Write the segments as WebVTT subtitles
+    #[arg(long, value_name = "PATH", requires = "timeline")]
+    pub vtt: Option<PathBuf>,
+}
+
+/// How optical flow is computed and rounded.
+#[derive(Debug, Args)]
+pub struct FlowArgs {
+    /// TV-L1 with OpenCV's defaults, or an approximation with fewer iterations
+    #[arg(long, value_enum, default_value = "reference")]
+    pub preset: PresetArg,
+    /// Round flow as 8-bit pipelines do
+    #[arg(long, value_enum, default_value = "none")]
+    pub quantize: QuantizeArg,
+}
+
+/// Values of `--preset`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PresetArg {
+    /// As OpenCV's CPU code.
+    Reference,
+    /// Approximate and faster.
+    Fast,
+}
+
+impl From<PresetArg> for Tvl1 {
+    fn from(arg: PresetArg) -> Tvl1 {
+        match arg {
+            PresetArg::Reference => Tvl1::REFERENCE,
+            PresetArg::Fast => Tvl1::FAST,
+        }
+    }
+}
+
+/// Values of `--quantize`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum QuantizeArg {
+    /// Not at all.
+    None,
+    /// As MediaPipe's graph: truncated to 8 bits.
+    Mediapipe,
+    /// As denseflow's JPEGs: rounded to 8 bits.
+    Denseflow,
+    /// As video_features: rounded around 128.
+    VideoFeatures,
+}
+
+impl From<QuantizeArg> for Quantize {
+    fn from(arg: QuantizeArg) -> Quantize {
+        match arg {
+            QuantizeArg::None => Quantize::None,
+            QuantizeArg::Mediapipe => Quantize::Mediapipe,
+            QuantizeArg::Denseflow => Quantize::Denseflow,
+            QuantizeArg::VideoFeatures => Quantize::VideoFeatures,
+        }
+    }
+}
+
+/// How many frames of a video make its clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frames {
+    /// The first so many.
+    First(usize),
+    /// Every one.
+    All,
+}
+
+impl std::str::FromStr for Frames {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Frames, String> {
+        match text {
+            "all" => Ok(Frames::All),
+            number => parse_frames(number).map(Frames::First).map_err(|e| format!("{e}, or `all`")),
+        }
+    }
 }
 
 /// `i3d convert`.
@@ -175,6 +271,9 @@ pub struct DumpArgs {
     /// What to run.
     #[command(flatten)]
     pub weights: WeightArgs,
+    /// How flow is computed and rounded.
+    #[command(flatten)]
+    pub tvl1: FlowArgs,
     /// How to sample.
     #[command(flatten)]
     pub clip: ClipArgs,

@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use i3d::classifier::Classifier;
+use i3d::classifier::{Classification, Classifier, Segment, Timeline, Windows};
 use i3d::clip::Clip;
 use i3d::network::Stream;
+use i3d::preprocess::Preprocess;
+use i3d::video::Rate;
 use i3d::{Error, Result};
 
 use crate::args::{ClassifyArgs, Streams};
-use crate::input::{self, Loaded, Part};
+use crate::input::{self, FlowChoice, Loaded, Part, VideoSummary};
 use crate::output::{Output, print};
 use crate::report::{Entry, FailedReport, Failure, Parts, Report, Timings};
 use crate::run::Outcome;
 use crate::talk::Talk;
-use crate::{checkpoint, networks};
+use crate::watch::{self, Watched};
+use crate::{checkpoint, networks, segments};
 
 /// What is classified together: one input, or the clips of both streams.
 struct Job {
@@ -29,14 +32,22 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
         _ => None,
     };
     let json_to_stdout = args.json.is_some() && json.is_none();
+    let [csv, srt, vtt] =
+        [&args.csv, &args.srt, &args.vtt].map(|path| path.as_deref().map(Output::create).transpose());
+    let (csv, srt, vtt) = (csv?, srt?, vtt?);
+    if args.timeline {
+        Windows { window: args.window, step: args.step }.validate()?;
+    }
     let jobs = jobs(args)?;
+    if jobs.len() > 1 && (srt.is_some() || vtt.is_some()) {
+        return Err(Error::Usage("subtitles belong to one video; give one INPUT with --srt or --vtt".into()));
+    }
     let labels = args.labels.as_deref().map(|path| Ok((path.display(), checkpoint::read_labels(path)?)));
     let labels = labels.transpose()?;
     let streams = match args.streams {
         Some(streams) => networks::check_streams(&args.weights, streams).map(|()| streams)?,
         None => networks::wanted(&args.weights, jobs.iter().flat_map(|job| &job.parts)),
     };
-    jobs.iter().try_for_each(|job| check_flow(job, streams))?;
     let (mut classifier, model) = networks::open(&args.weights, &args.run, streams, talk)?;
     if let Some((place, labels)) = labels {
         classifier = classifier.with_labels(&place.to_string(), labels)?;
@@ -46,7 +57,7 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
 
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
     for job in &jobs {
-        match classify(job, args, &model, &mut classifier, talk) {
+        match classify(job, args, streams, &model, &mut classifier, talk) {
             Ok((report, broken)) => {
                 if !json_to_stdout {
                     print(report.text())?;
@@ -77,6 +88,15 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
             Some(output) => output.finish(text.as_bytes())?,
             None => print(text)?,
         }
+    }
+    let classified = || reports.iter().filter_map(Entry::classified);
+    if let Some(csv) = csv {
+        let rows: String = classified().map(segments::csv).collect();
+        csv.finish(format!("{}{rows}", segments::CSV_HEADER).as_bytes())?;
+    }
+    if let Some(report) = classified().next() {
+        srt.map_or(Ok(()), |srt| srt.finish(segments::srt(&report.segments).as_bytes()))?;
+        vtt.map_or(Ok(()), |vtt| vtt.finish(segments::vtt(&report.segments).as_bytes()))?;
     }
     if failures.is_empty() {
         return Ok(Outcome::Done);
@@ -113,58 +133,105 @@ fn jobs(args: &ClassifyArgs) -> Result<Vec<Job>> {
     }
 }
 
-/// Fails where the flow stream is to run on a video whose flow nobody gives.
-fn check_flow(job: &Job, streams: Streams) -> Result<()> {
-    match &job.parts[..] {
-        [video] if !video.array && streams.contains(Stream::Flow) => Err(Error::Usage(format!(
-            "{}: this version computes no optical flow from a video; give the flow of it with --flow-clip FLOW.npy, or \
-             its colours alone with --rgb PATH --streams rgb",
-            job.name
-        ))),
-        _ => Ok(()),
-    }
+/// What a job comes to.
+struct Seen {
+    result: Classification,
+    segments: Vec<Segment>,
+    video: Option<VideoSummary>,
+    preprocess: Option<Preprocess>,
+    broken: Option<Error>,
+    decode_ms: f64,
+    flow_ms: f64,
 }
 
 /// One job: its report, and what broke the video if anything did.
 fn classify(
     job: &Job,
     args: &ClassifyArgs,
+    streams: Streams,
     model: &str,
     classifier: &mut Classifier,
     talk: Talk,
 ) -> Result<(Report, Option<Error>)> {
     let start = Instant::now();
-    let load = |part| input::load(part, &args.clip, classifier, talk);
-    let loaded = job.parts.iter().map(load).collect::<Result<Vec<Loaded>>>()?;
-    let decode_ms = milliseconds(start);
-    let clips: Vec<&Clip> = loaded.iter().map(|l| &l.clip).collect();
-    let mut progress = talk.work(classifier.device());
-    let result = pollster::block_on(classifier.classify(&clips, &mut progress))?;
-    drop(progress);
-    let network_ms = |stream| result.stream(stream).map_or(0.0, |s| s.seconds * 1e3);
+    let timeline = args.timeline.then_some(Windows { window: args.window, step: args.step });
+    let seen = match &job.parts[..] {
+        [video] if !video.array => {
+            let streams: Vec<Stream> = streams.each().collect();
+            let options =
+                watch::Options { clip: &args.clip, streams: &streams, flow: (&args.tvl1).into(), timeline };
+            let Watched { result, segments, video, preprocess, broken, decode_ms, flow_ms } =
+                watch::watch(video, &options, classifier, talk)?;
+            let (video, preprocess) = (Some(video), Some(preprocess));
+            Seen { result, segments, video, preprocess, broken, decode_ms, flow_ms }
+        }
+        parts => clips(parts, args, timeline, classifier, talk)?,
+    };
+    let network_ms = |stream| seen.result.stream(stream).map_or(0.0, |s| s.seconds * 1e3);
     let timings = Timings {
-        decode_ms,
-        flow_ms: 0.0,
+        decode_ms: seen.decode_ms,
+        flow_ms: seen.flow_ms,
         rgb_ms: network_ms(Stream::Rgb),
         flow_network_ms: network_ms(Stream::Flow),
         total_ms: milliseconds(start),
+    };
+    let fps = match args.clip.fps {
+        Rate::Fps(fps) => fps,
+        Rate::Native => seen.video.as_ref().and_then(|v| v.fps).unwrap_or(25.0),
+    };
+    let parts = Parts {
+        input: &job.name,
+        model,
+        classifier,
+        preprocess: seen.preprocess,
+        video: seen.video,
+        timings,
+        broken: seen.broken.as_ref(),
+        top_k: args.top_k,
+        segments: &seen.segments,
+        fps,
+    };
+    Ok((Report::new(&seen.result, parts), seen.broken))
+}
+
+/// Clips that are there already: arrays, or a video's colours beside an array of its flow.
+fn clips(
+    parts: &[Part],
+    args: &ClassifyArgs,
+    timeline: Option<Windows>,
+    classifier: &mut Classifier,
+    talk: Talk,
+) -> Result<Seen> {
+    let start = Instant::now();
+    let load = |part| input::load(part, Stream::Rgb, &args.clip, FlowChoice::default(), classifier, talk);
+    let loaded = parts.iter().map(load).collect::<Result<Vec<Loaded>>>()?;
+    let decode_ms = milliseconds(start);
+    let clips: Vec<&Clip> = loaded.iter().map(|l| &l.clip).collect();
+    let (result, segments) = match timeline {
+        None => {
+            let mut progress = talk.work(classifier.device());
+            (pollster::block_on(classifier.classify(&clips, &mut progress))?, Vec::new())
+        }
+        Some(windows) => {
+            let streams: Vec<Stream> = clips.iter().filter_map(|clip| clip.stream()).collect();
+            let mut timeline = Timeline::new(classifier, &streams, windows)?;
+            for frame in 0..clips.iter().map(|clip| clip.frames).min().unwrap_or(0) {
+                let slices: Vec<&[f32]> = clips
+                    .iter()
+                    .map(|clip| &clip.data[frame * clip.frame_len()..][..clip.frame_len()])
+                    .collect();
+                pollster::block_on(timeline.push(classifier, &slices))?;
+            }
+            let (segments, mean) = pollster::block_on(timeline.finish(classifier))?;
+            (mean, segments)
+        }
     };
     // Only the first part can be a video.
     let (video, preprocess, broken) = match loaded.into_iter().next() {
         Some(Loaded { video, preprocess, broken, .. }) => (video, preprocess, broken),
         None => (None, None, None),
     };
-    let parts = Parts {
-        input: &job.name,
-        model,
-        classifier,
-        preprocess,
-        video,
-        timings,
-        broken: broken.as_ref(),
-        top_k: args.top_k,
-    };
-    Ok((Report::new(&result, parts), broken))
+    Ok(Seen { result, segments, video, preprocess, broken, decode_ms, flow_ms: 0.0 })
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -4,11 +4,11 @@ use i3d::Result;
 use i3d::backend::{Activation, DeviceInfo, Output};
 use i3d::classifier::Classifier;
 use i3d::clip::Clip;
-use i3d::network::LOGITS;
+use i3d::network::{LOGITS, Stream};
 use i3d::plan::Plan;
 
 use crate::args::{CompareArgs, RunArgs};
-use crate::input::{self, Part};
+use crate::input::{self, FlowChoice, Part};
 use crate::networks;
 use crate::output::print;
 use crate::run::{Outcome, check_endpoint};
@@ -26,7 +26,8 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
     let streams = networks::wanted(&args.weights, [&part]);
     let (loaded, names, first) = {
         let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
-        let loaded = input::load(&part, &args.clip, &classifier, talk)?;
+        let stream = streams.each().next().unwrap_or(Stream::Rgb);
+        let loaded = input::load(&part, stream, &args.clip, FlowChoice::default(), &classifier, talk)?;
         let network = classifier.network_for(&part.name(), &loaded.clip)?;
         let names = until(&Plan::new(network, 1, loaded.clip.frames)?, last);
         let first = observe(&mut classifier, &loaded.clip, &names, talk)?;

@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use i3d::classifier::Classifier;
-use i3d::clip::{Clip, RgbClip};
-use i3d::network::{I3d, MIN_FRAMES, Stream};
-use i3d::preprocess::{Preprocess, RgbPreprocess};
+use i3d::clip::Clip;
+use i3d::feed::{Feed, FeedOptions};
+use i3d::flow::{Quantize, Tvl1};
+use i3d::network::{MIN_FRAMES, Stream};
+use i3d::preprocess::Preprocess;
 use i3d::video::{self, FrameSource};
 use i3d::{Error, Result};
 
-use crate::args::ClipArgs;
+use crate::args::{ClipArgs, FlowArgs, Frames};
 use crate::checkpoint::read_file;
 use crate::talk::{Talk, Unit};
 
 /// Frames of a clip when nobody asks for another number: DeepMind tested on the first 250.
-const DEFAULT_FRAMES: usize = 250;
+pub const DEFAULT_FRAMES: usize = 250;
 
 /// Length to which a video is looped that is too short for a single logit: the training length.
 const LOOP_FRAMES: usize = 64;
@@ -97,22 +99,139 @@ impl Part {
     }
 }
 
-/// The clip of one part, for a network that is there.
-pub fn load(part: &Part, args: &ClipArgs, classifier: &Classifier, talk: Talk) -> Result<Loaded> {
-    let loaded = match (part.array, classifier.network(Stream::Rgb)) {
-        (true, _) => load_array(part, args.frames, talk)?,
-        (false, Some(network)) => load_video(part, args, network, talk)?,
-        (false, None) => {
-            let problem = "a video has colours, and only flow weights are loaded; give --rgb PATH";
-            return Err(Error::Usage(format!("{}: {problem}", part.name())));
+/// The clip of one part, for a network that is there; a video is seen by `stream`.
+pub fn load(
+    part: &Part,
+    stream: Stream,
+    args: &ClipArgs,
+    flow: FlowChoice,
+    classifier: &Classifier,
+    talk: Talk,
+) -> Result<Loaded> {
+    let loaded = match part.array {
+        true => load_array(part, args.frames, talk)?,
+        false => {
+            let mut feed = open_feed(part, &[stream], args, flow, classifier)?;
+            let bar = talk.bar("decoding", feed.info().frames.unwrap_or(0), Unit::Frames);
+            let clips = feed.clips(&mut |frames| bar.set_position(frames as u64))?;
+            drop(bar);
+            let (mut clips, video) = complete(part, clips, &feed, args, talk)?;
+            let preprocess = Some(feed.describe());
+            Loaded { clip: clips.remove(0), video: Some(video), preprocess, broken: feed.broken() }
         }
     };
     classifier.network_for(&part.name(), &loaded.clip)?;
     Ok(loaded)
 }
 
+/// How flow is computed and rounded.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowChoice {
+    /// Parameters of TV-L1.
+    pub tvl1: Tvl1,
+    /// Rounding.
+    pub quantize: Quantize,
+}
+
+impl Default for FlowChoice {
+    fn default() -> FlowChoice {
+        FlowChoice { tvl1: Tvl1::REFERENCE, quantize: Quantize::None }
+    }
+}
+
+impl From<&FlowArgs> for FlowChoice {
+    fn from(args: &FlowArgs) -> FlowChoice {
+        FlowChoice { tvl1: args.preset.into(), quantize: args.quantize.into() }
+    }
+}
+
+/// A video, decoded by whatever is right for it.
+pub type VideoFeed = Feed<Box<dyn FrameSource + Send>>;
+
+/// Opens a video for the networks of `streams`.
+pub fn open_feed(
+    part: &Part,
+    streams: &[Stream],
+    args: &ClipArgs,
+    flow: FlowChoice,
+    classifier: &Classifier,
+) -> Result<VideoFeed> {
+    Feed::new(video::open(&part.path)?, streams, feed_options(streams, args, flow, classifier)?)
+}
+
+/// How to make the inputs of `streams`, whose networks must take pictures of one size.
+pub fn feed_options(
+    streams: &[Stream],
+    args: &ClipArgs,
+    flow: FlowChoice,
+    classifier: &Classifier,
+) -> Result<FeedOptions> {
+    let size = |&stream: &Stream| match classifier.network(stream) {
+        Some(network) => Ok(network.input_size),
+        None => Err(Error::Usage(format!("the {stream} stream has no weights; give --{stream} PATH"))),
+    };
+    let sizes = streams.iter().map(size).collect::<Result<Vec<usize>>>()?;
+    if let [rgb, flow] = sizes[..]
+        && rgb != flow
+    {
+        return Err(Error::Usage(format!(
+            "the rgb network takes {rgb}x{rgb} pixels and the flow network {flow}x{flow}; give two networks of one size"
+        )));
+    }
+    let most = match args.frames {
+        None => DEFAULT_FRAMES,
+        Some(Frames::First(frames)) => frames,
+        Some(Frames::All) => usize::MAX,
+    };
+    let FlowChoice { tvl1, quantize } = flow;
+    let input_size = sizes.first().copied().unwrap_or(224);
+    Ok(FeedOptions { rate: args.fps, input_size, most, tvl1, quantize })
+}
+
+/// The clips of a video, looped where they are too short, and what there is to say about the video.
+pub fn complete(
+    part: &Part,
+    clips: Vec<Clip>,
+    feed: &VideoFeed,
+    args: &ClipArgs,
+    talk: Talk,
+) -> Result<(Vec<Clip>, VideoSummary)> {
+    let sampled = feed.given();
+    if sampled == 0 {
+        return Err(Error::video(part.name(), "no frame could be decoded; copy or download the file again"));
+    }
+    let target = match args.frames {
+        Some(Frames::First(frames)) => frames,
+        _ if sampled < MIN_FRAMES => LOOP_FRAMES,
+        _ => sampled,
+    };
+    if sampled < target {
+        talk.note(format!("{}: {sampled} frames, looped to {target}", part.name()));
+    }
+    let clips = clips.into_iter().map(|clip| clip.looped_to(target)).collect();
+    Ok((clips, VideoSummary::new(feed, target.max(sampled))))
+}
+
+impl VideoSummary {
+    /// What a feed knows after its last frame; the networks saw `clip_frames`.
+    pub fn new(feed: &VideoFeed, clip_frames: usize) -> VideoSummary {
+        let info = feed.info();
+        VideoSummary {
+            frames: info.frames.unwrap_or(feed.decoded()),
+            fps: info.fps,
+            width: info.width,
+            height: info.height,
+            rotation: info.rotation,
+            duration_seconds: info.duration_seconds,
+            sampled_frames: feed.given(),
+            clip_frames,
+            looped: clip_frames > feed.given(),
+        }
+    }
+}
+
 /// A `.npy` or `.npz` clip as it is, cut or looped to `frames` where that is given.
-fn load_array(part: &Part, frames: Option<usize>, talk: Talk) -> Result<Loaded> {
+pub fn load_array(part: &Part, frames: Option<Frames>, talk: Talk) -> Result<Loaded> {
     let clip = part.read()?;
     if let Some(stream) = part.expected.filter(|&stream| clip.stream() != Some(stream)) {
         let (found, wanted) = (clip.channels, stream.channels());
@@ -124,8 +243,8 @@ fn load_array(part: &Part, frames: Option<usize>, talk: Talk) -> Result<Loaded> 
         return Err(Error::clip(part.name(), problem));
     }
     let clip = match frames {
-        Some(frames) => looped(part, clip.first(frames), frames, talk),
-        None => clip,
+        Some(Frames::First(frames)) => looped(part, clip.first(frames), frames, talk),
+        Some(Frames::All) | None => clip,
     };
     if clip.frames < MIN_FRAMES {
         let problem = format!(
@@ -135,41 +254,6 @@ fn load_array(part: &Part, frames: Option<usize>, talk: Talk) -> Result<Loaded> 
         return Err(Error::clip(part.name(), problem));
     }
     Ok(Loaded { clip, video: None, preprocess: None, broken: None })
-}
-
-/// Decodes, samples and preprocesses the RGB clip of a video.
-fn load_video(part: &Part, args: &ClipArgs, network: &I3d, talk: Talk) -> Result<Loaded> {
-    let most = args.frames.unwrap_or(DEFAULT_FRAMES);
-    let source = video::open(&part.path)?;
-    let preprocess = RgbPreprocess::for_input(network.input_size);
-    let bar = talk.bar("decoding", source.info().frames.unwrap_or(0).min(most as u64), Unit::Frames);
-    let mut progress = |frames| bar.set_position(frames as u64);
-    let decoded = RgbClip::from_video(source, args.fps, preprocess, most, &mut progress)?;
-    drop(bar);
-    let RgbClip { clip, info, decoded, color, broken } = decoded;
-    let sampled_frames = clip.frames;
-    if sampled_frames == 0 {
-        return Err(Error::video(part.name(), "no frame could be decoded; copy or download the file again"));
-    }
-    let target = match args.frames {
-        Some(frames) => frames,
-        None if sampled_frames < MIN_FRAMES => LOOP_FRAMES,
-        None => sampled_frames,
-    };
-    let clip = looped(part, clip, target, talk);
-    let video = VideoSummary {
-        frames: info.frames.unwrap_or(decoded),
-        fps: info.fps,
-        width: info.width,
-        height: info.height,
-        rotation: info.rotation,
-        duration_seconds: info.duration_seconds,
-        sampled_frames,
-        clip_frames: clip.frames,
-        looped: clip.frames > sampled_frames,
-    };
-    let preprocess = Some(preprocess.describe(args.fps, color));
-    Ok(Loaded { clip, video: Some(video), preprocess, broken })
 }
 
 /// The clip repeated until it has so many frames, and a note if it had fewer.

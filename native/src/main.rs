@@ -10,7 +10,9 @@ mod networks;
 mod output;
 mod report;
 mod run;
+mod segments;
 mod talk;
+mod watch;
 
 use clap::Parser;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use i3d::backend::DeviceInfo;
-use i3d::classifier::{Classification, Classifier, ModelSource};
+use i3d::classifier::{Classification, Classifier, ModelSource, Prediction, Segment};
 use i3d::network::Stream;
 use i3d::preprocess::Preprocess;
 use serde::Serialize;
@@ -20,6 +20,16 @@ pub enum Entry {
     Failed(FailedReport),
 }
 
+impl Entry {
+    /// The report, where there is one.
+    pub fn classified(&self) -> Option<&Report> {
+        match self {
+            Entry::Classified(report) => Some(report),
+            Entry::Failed(_) => None,
+        }
+    }
+}
+
 /// The JSON object of one input.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -34,6 +44,8 @@ pub struct Report {
     fused: Option<Logits>,
     /// The most probable classes, best first.
     pub top: Vec<Top>,
+    /// What happens when, if that was asked for.
+    pub segments: Vec<SegmentReport>,
     timings: Timings,
     /// What broke the video in the middle, if anything did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,6 +120,17 @@ pub struct Top {
     flow_logit: Option<f32>,
 }
 
+/// One window of the timeline.
+#[derive(Debug, Serialize)]
+pub struct SegmentReport {
+    /// Where it begins in the video.
+    pub start_seconds: f64,
+    /// Where it ends.
+    pub end_seconds: f64,
+    /// Its most probable classes, best first.
+    pub top: Vec<Top>,
+}
+
 /// Milliseconds per stage.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Timings {
@@ -141,23 +164,24 @@ pub struct Parts<'a> {
     pub broken: Option<&'a i3d::Error>,
     /// How many classes to show.
     pub top_k: usize,
+    /// Windows of the timeline.
+    pub segments: &'a [Segment],
+    /// Sampled frames per second, which turn frames of segments into seconds.
+    pub fps: f64,
 }
 
 impl Report {
     /// Puts a result together.
     pub fn new(result: &Classification, parts: Parts<'_>) -> Report {
         let stream = |s| result.stream(s).map(|r| Logits::new(&r.logits));
-        let logit = |s, index: usize| result.stream(s).map(|r| r.logits[index]);
         // A model is part of the result only where its stream ran.
         let source = |s| result.stream(s).and_then(|_| parts.classifier.source(s).cloned());
-        let top = result.top(parts.top_k).into_iter().map(|p| Top {
-            index: p.index,
-            label: p.label.to_string(),
-            probability: p.probability,
-            logit: p.logit,
-            rgb_logit: logit(Stream::Rgb, p.index),
-            flow_logit: logit(Stream::Flow, p.index),
-        });
+        let seconds = |frame: usize| frame as f64 / parts.fps;
+        let segment = |s: &Segment| SegmentReport {
+            start_seconds: seconds(s.frames.start),
+            end_seconds: seconds(s.frames.end),
+            top: top(&s.classification, parts.top_k),
+        };
         Report {
             input: parts.input.to_string(),
             version: env!("CARGO_PKG_VERSION"),
@@ -171,7 +195,8 @@ impl Report {
             video: parts.video,
             streams: Streams { rgb: stream(Stream::Rgb), flow: stream(Stream::Flow) },
             fused: (result.streams.len() == 2).then(|| Logits::new(&result.logits)),
-            top: top.collect(),
+            top: top(result, parts.top_k),
+            segments: parts.segments.iter().map(segment).collect(),
             timings: parts.timings,
             error: parts.broken.map(Failure::from),
         }
@@ -185,6 +210,13 @@ impl Report {
             let _ = write!(text, "  ({frames} frames, {:.1} s)", self.timings.total_ms / 1e3);
         }
         let both = self.fused.is_some();
+        for segment in &self.segments {
+            let best = segment.top.first();
+            let _ = write!(text, "\n  {:>8.2} - {:>7.2} s", segment.start_seconds, segment.end_seconds);
+            if let Some(top) = best {
+                let _ = write!(text, "  {:>9}  {}", probability(top.probability), top.label);
+            }
+        }
         text += "\n  probability     logit";
         text += if both { "       rgb      flow  label\n" } else { "  label\n" };
         for top in &self.top {
@@ -196,6 +228,20 @@ impl Report {
         }
         text
     }
+}
+
+/// The ranking of a result.
+fn top(result: &Classification, k: usize) -> Vec<Top> {
+    let logit = |s, index: usize| result.stream(s).map(|r| r.logits[index]);
+    let row = |p: Prediction<'_>| Top {
+        index: p.index,
+        label: p.label.to_string(),
+        probability: p.probability,
+        logit: p.logit,
+        rgb_logit: logit(Stream::Rgb, p.index),
+        flow_logit: logit(Stream::Flow, p.index),
+    };
+    result.top(k).into_iter().map(row).collect()
 }
 
 /// Small probabilities keep their digits.

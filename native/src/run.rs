@@ -89,7 +89,8 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
     let part = Part::new(args.input.clone());
     let streams = networks::wanted(&args.weights, [&part]);
     let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
-    let loaded = input::load(&part, &args.clip, &classifier, talk)?;
+    let stream = streams.each().next().unwrap_or(Stream::Rgb);
+    let loaded = input::load(&part, stream, &args.clip, (&args.tvl1).into(), &classifier, talk)?;
     let (shape, bytes) = if is_input {
         let c = &loaded.clip;
         (vec![c.frames, c.height, c.width, c.channels], c.to_npy())

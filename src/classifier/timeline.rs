@@ -93,8 +93,7 @@ impl Timeline {
         windows.validate()?;
         let (mut lanes, mut batch) = (Vec::new(), MOST_WINDOWS);
         for &stream in streams {
-            let missing = || Error::Usage(format!("no {stream} network is loaded; give --{stream} PATH"));
-            let network = classifier.network(stream).ok_or_else(missing)?;
+            let network = classifier.required(stream)?;
             let fits = |&n: &usize| {
                 Plan::new(network, n, windows.window).is_ok_and(|plan| {
                     classifier.device().check(&plan).is_ok() && plan.activation_bytes() <= BATCH_BYTES

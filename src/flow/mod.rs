@@ -152,12 +152,14 @@ pub fn flows_from_frames(frames: &[Gray], parameters: &Tvl1) -> Result<Vec<Flow>
         let end = (first + portion).min(frames.len() - 1);
         let from = if last.is_some() { first + 1 } else { first };
         let mut pyramids: Vec<Vec<Plane>> = last.take().into_iter().collect();
-        pyramids
-            .par_extend(frames[from..=end].par_iter().map(|frame| pyramid(&schedule, frame)));
+        pyramids.par_extend(frames[from..=end].par_iter().map(|frame| pyramid(&schedule, frame)));
         let pairs = end - first;
         let bands = threads.div_ceil(pairs);
         flows.par_extend(
-            pyramids.par_windows(2).with_max_len(1).map(|pair| solver::solve(&schedule, &pair[0], &pair[1], bands)),
+            pyramids
+                .par_windows(2)
+                .with_max_len(1)
+                .map(|pair| solver::solve(&schedule, &pair[0], &pair[1], bands)),
         );
         last = pyramids.pop();
     }

@@ -19,11 +19,8 @@ const BAND_ROWS: usize = 8 * BLOCK;
 /// added row by row.
 pub(super) fn solve(schedule: &Schedule, first: &[Plane], second: &[Plane], bands: usize) -> Flow {
     let p = schedule.parameters();
-    let weights = Weights {
-        step: (p.lambda * p.theta) as f32,
-        theta: p.theta as f32,
-        dual: (p.tau / p.theta) as f32,
-    };
+    let weights =
+        Weights { step: (p.lambda * p.theta) as f32, theta: p.theta as f32, dual: (p.tau / p.theta) as f32 };
     let coarsest = schedule.levels().len() - 1;
     let mut field = Field::new(schedule.levels()[coarsest], bands);
     let mut source = Source::new(&second[coarsest]);

@@ -64,7 +64,8 @@ fn numbers_out_of_range_are_told_before_any_work() {
             ("many", "give a number of frames, at least 9"),
         ] {
             let run = sandbox.i3d(&format!("{command} --frames {frames}")).exits(2);
-            let expected = format!("invalid value '{frames}' for '--frames <N>': {said}");
+            let all = if command == "plan" { "" } else { ", or `all`" };
+            let expected = format!("invalid value '{frames}' for '--frames <N>': {said}{all}");
             assert_eq!(run.errors(), [expected], "{command}");
         }
     }

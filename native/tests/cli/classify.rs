@@ -33,7 +33,19 @@ fn json_on_standard_output_is_one_object_with_every_key() {
     let result = run.json();
     assert_eq!(
         keys(&result),
-        ["device", "fused", "input", "model", "preprocess", "streams", "timings", "top", "version", "video"]
+        [
+            "device",
+            "fused",
+            "input",
+            "model",
+            "preprocess",
+            "segments",
+            "streams",
+            "timings",
+            "top",
+            "version",
+            "video"
+        ]
     );
     assert_eq!(result["input"], "a.mp4");
     assert_eq!(result["version"], env!("CARGO_PKG_VERSION"));

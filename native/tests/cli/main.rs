@@ -14,6 +14,7 @@ mod fixtures;
 mod models;
 mod outputs;
 mod streams;
+mod timeline;
 mod tools;
 mod videos;
 mod weights;

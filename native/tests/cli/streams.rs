@@ -99,11 +99,6 @@ fn what_does_not_belong_together_is_told_before_any_work() {
     let sandbox = sandbox();
     sandbox.video("a.mp4", 10);
     let on = |arguments: &str| sandbox.classify(arguments);
-    let no_flow = "a.mp4: this version computes no optical flow from a video; give the flow of it with --flow-clip FLOW.npy, \
-                   or its colours alone with --rgb PATH --streams rgb";
-    on(&format!("a.mp4 {WEIGHTS}")).fails(2, no_flow);
-    on("a.mp4 --flow flow.safetensors").fails(2, no_flow);
-    on(&format!("a.mp4 {WEIGHTS} --streams flow")).fails(2, no_flow);
     on(&format!("a.mp4 {WEIGHTS} --streams rgb")).ok();
     let missing = "--streams both needs flow weights; give --flow PATH";
     on("rgb.npy --rgb rgb.safetensors --streams both").fails(2, missing);

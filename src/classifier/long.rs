@@ -1,0 +1,81 @@
+//! A whole video of any length that arrives frame by frame, classified as one clip.
+
+use super::{Classification, Classifier, StreamResult};
+use crate::backend::{Progress, TiledRun, Tiling};
+use crate::error::{Error, Result};
+use crate::network::Stream;
+
+/// One clip per stream in the making. Memory does not grow with the clip but for the results.
+pub struct LongClip {
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    stream: Stream,
+    run: TiledRun,
+    seconds: f64,
+}
+
+impl LongClip {
+    /// A clip of exactly `frames` frames for each of `streams`, which the classifier must have.
+    ///
+    /// # Errors
+    /// Streams without a network, clips below nine frames, devices too small for a tile.
+    pub fn new(classifier: &Classifier, streams: &[Stream], frames: usize) -> Result<LongClip> {
+        let lane = |&stream: &Stream| {
+            let network = classifier.required(stream)?;
+            let tiling = Tiling::for_device(network, classifier.device())?;
+            log::info!("{stream}: {frames} frames in tiles of {}", 4 * tiling.front);
+            Ok(Lane { stream, run: TiledRun::new(network, frames, tiling)?, seconds: 0.0 })
+        };
+        Ok(LongClip { lanes: streams.iter().map(lane).collect::<Result<_>>()? })
+    }
+
+    /// Takes one frame of each stream, in the order in which the streams were named.
+    ///
+    /// # Shapes
+    /// `frames` one `[H, W, C]` per stream.
+    pub async fn push(
+        &mut self,
+        classifier: &mut Classifier,
+        frames: &[&[f32]],
+        progress: &mut dyn FnMut(Stream, Progress),
+    ) -> Result<()> {
+        for (lane, frame) in self.lanes.iter_mut().zip(frames) {
+            let start = web_time::Instant::now();
+            let stream = lane.stream;
+            let model = classifier.model(stream)?;
+            lane.run.push(model, frame, &mut |p| progress(stream, p)).await?;
+            lane.seconds += start.elapsed().as_secs_f64();
+        }
+        Ok(())
+    }
+
+    /// The result, once all frames have been pushed.
+    ///
+    /// # Errors
+    /// Fewer frames than were announced.
+    pub fn finish(self, classifier: &Classifier) -> Result<Classification> {
+        let place = classifier.device().info();
+        let result = |lane: Lane| StreamResult::new(lane.stream, lane.run.finish()?, lane.seconds, &place);
+        let streams: Vec<StreamResult> = self.lanes.into_iter().map(result).collect::<Result<_>>()?;
+        Classification::new(streams, classifier.fusion, &classifier.labels)
+    }
+}
+
+impl Classifier {
+    /// The network of a stream, or a sentence that says how to load it.
+    pub(super) fn required(&self, stream: Stream) -> Result<&crate::network::I3d> {
+        self.network(stream).ok_or_else(|| missing(stream))
+    }
+
+    /// The model of a stream, or a sentence that says how to load it.
+    pub(super) fn model(&mut self, stream: Stream) -> Result<&mut crate::backend::Model> {
+        let network = self.networks.iter_mut().find(|n| n.stream == stream);
+        network.map(|n| &mut n.model).ok_or_else(|| missing(stream))
+    }
+}
+
+fn missing(stream: Stream) -> Error {
+    Error::Usage(format!("no {stream} network is loaded; give --{stream} PATH"))
+}
