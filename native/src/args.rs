@@ -42,6 +42,13 @@ pub enum Command {
         float32 [T,H,W,C] that is fed to the network as it is (3 channels: rgb, 2: flow)."
     )]
     Classify(ClassifyArgs),
+    /// Compute the optical flow of a video (TV-L1)
+    #[command(
+        after_help = "Example:\n  i3d flow tennis.mp4 -o flow.npy          the flow in pixels, [T-1, H, W, 2], u then v\n  \
+        i3d flow tennis.mp4 -o flow/             flow_x_00001.jpg, flow_y_00001.jpg, ... as denseflow writes them\n  \
+        i3d flow tennis.mp4 -o flow.gif          to look at: hue is direction, strength is speed (also .mp4)"
+    )]
+    Flow(VideoFlowArgs),
     /// Write a checkpoint as safetensors
     #[command(
         after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors"
@@ -166,6 +173,29 @@ pub struct ClassifyArgs {
     /// Write the segments as WebVTT subtitles
     #[arg(long, value_name = "PATH", requires = "timeline")]
     pub vtt: Option<PathBuf>,
+}
+
+/// `i3d flow`.
+#[derive(Debug, Args)]
+pub struct VideoFlowArgs {
+    /// A video, GIF or folder of images
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// X.npy, X.gif, X.mp4, or a folder for JPEG pictures
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Only the flow of the first N sampled frames
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub frames: Option<u32>,
+    /// Frames per second to sample at, or `native` for every frame
+    #[arg(long, default_value = "25", value_name = "FPS")]
+    pub fps: Rate,
+    /// Resize the short side to so many pixels first
+    #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=4096))]
+    pub short_side: u32,
+    /// How flow is computed and rounded.
+    #[command(flatten)]
+    pub tvl1: FlowArgs,
 }
 
 /// How optical flow is computed and rounded.

@@ -4,6 +4,7 @@ mod args;
 mod checkpoint;
 mod classify;
 mod compare;
+mod flow;
 mod input;
 mod models;
 mod networks;

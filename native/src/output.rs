@@ -42,11 +42,17 @@ impl Output {
     pub fn finish(self, content: &[u8]) -> Result<()> {
         let mut file = self.temporary()?;
         file.write_all(content).and_then(|()| file.flush()).map_err(|e| self.error(e))?;
-        share(file.path());
+        self.keep(file)
+    }
+
+    /// Gives a complete temporary file its name.
+    pub fn keep(self, file: NamedTempFile) -> Result<()> {
+        share(file.path(), 0o644);
         file.persist(&self.0).map(drop).map_err(|e| self.error(e.error))
     }
 
-    fn temporary(&self) -> Result<NamedTempFile> {
+    /// A file beside the output, for content that comes in pieces; dropped, it is deleted.
+    pub fn temporary(&self) -> Result<NamedTempFile> {
         let file = tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(self.folder());
         file.map_err(|e| match e.kind() {
             ErrorKind::PermissionDenied => self.error("its folder is write-protected; choose another"),
@@ -58,19 +64,25 @@ impl Output {
         self.0.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    fn error(&self, reason: impl std::fmt::Display) -> Error {
+    /// An error about this output.
+    pub fn error(&self, reason: impl std::fmt::Display) -> Error {
         Error::io(self.0.display(), std::io::Error::other(format!("cannot be written, because {reason}")))
     }
 }
 
+/// Makes a temporary folder as readable as any new folder.
+pub fn share_folder(path: &Path) {
+    share(path, 0o755);
+}
+
 /// Temporary files are private; a result should be as readable as any new file.
-fn share(path: &Path) {
+fn share(path: &Path, mode: u32) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         // A file system without permissions is no reason to fail.
-        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644));
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     }
     #[cfg(not(unix))]
-    let _ = path;
+    let _ = (path, mode);
 }

@@ -46,8 +46,10 @@ fn gpu(shell: &Shell, ignored: &[&str]) -> Result<()> {
     // Vulkan drivers complain about a missing runtime folder where nobody is logged in.
     let runtime = shell.create_temp_dir()?;
     let targets = &GPU_TESTS.iter().flat_map(|name| ["--test", name]).collect::<Vec<_>>();
+    // The whole workspace, although the targets are the library's: another choice of packages has other features, and
+    // every dependency would be compiled once more.
     let tests = || {
-        cmd!(shell, "cargo test --release -p i3d {targets...} {ignored...}")
+        cmd!(shell, "cargo test --release --workspace {targets...} {ignored...}")
             .env("I3D_GPU", &policy)
             .env("XDG_RUNTIME_DIR", runtime.path())
     };

@@ -11,6 +11,7 @@ mod classify;
 mod convert;
 mod devices;
 mod fixtures;
+mod flow;
 mod models;
 mod outputs;
 mod streams;
