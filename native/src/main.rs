@@ -35,8 +35,16 @@ fn main() -> std::process::ExitCode {
             writeln!(out, "{}", record.args())
         })
         .init();
+    // Without a handler the program ends just the same, but may leave a temporary file behind.
+    let _ = ctrlc::set_handler(|| {
+        output::remove_temporaries();
+        std::process::exit(INTERRUPTED);
+    });
     run::run(cli)
 }
+
+/// Exit status after Ctrl-C: 128 and the number of the signal, as shells count.
+const INTERRUPTED: i32 = 130;
 
 /// Mesa's device-select layer asks the display server which GPU to prefer, and prints an error of its own where there is
 /// none, as on every server. The preference is about displays, so the layer is left out.

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use i3d::{Error, Result};
 use tempfile::NamedTempFile;
@@ -19,6 +20,26 @@ pub fn print(text: impl std::fmt::Display) -> Result<()> {
 pub fn reader_is_gone(error: &Error) -> bool {
     matches!(error, Error::Io { place, source }
         if place == STANDARD_OUTPUT && source.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Temporary files and folders that exist now, for [`remove_temporaries`].
+static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn temporaries() -> MutexGuard<'static, Vec<PathBuf>> {
+    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Remembers a temporary file or folder until it gets its name or is deleted.
+pub fn remember(path: &Path) {
+    temporaries().push(path.to_path_buf());
+}
+
+/// Deletes everything that is not complete; for the moment in which the program is told to end.
+pub fn remove_temporaries() {
+    for path in temporaries().drain(..) {
+        // What cannot be deleted is gone already: it was renamed.
+        let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    }
 }
 
 /// A file to be written. It is tried before the work starts, so that a path which cannot be written is found at once;
@@ -54,6 +75,7 @@ impl Output {
     /// A file beside the output, for content that comes in pieces; dropped, it is deleted.
     pub fn temporary(&self) -> Result<NamedTempFile> {
         let file = tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(self.folder());
+        let file = file.inspect(|file| remember(file.path()));
         file.map_err(|e| match e.kind() {
             ErrorKind::PermissionDenied => self.error("its folder is write-protected; choose another"),
             _ => self.error(e),

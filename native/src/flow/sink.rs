@@ -103,6 +103,7 @@ impl Folder {
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder =
             tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempdir_in(parent).map_err(fail)?;
+        crate::output::remember(folder.path());
         Ok(Folder { path: path.to_path_buf(), folder, flows: 0 })
     }
 }

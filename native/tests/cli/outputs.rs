@@ -76,3 +76,26 @@ fn a_full_disk_behind_standard_output_is_told() {
         assert_eq!(output.status.code(), Some(2));
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_ends_at_once_and_leaves_nothing() {
+    use std::time::{Duration, Instant};
+    let sandbox = Sandbox::new();
+    sandbox.video("a.mp4", 2000);
+    let mut child =
+        sandbox.command("flow a.mp4 -o a.npy").stderr(std::process::Stdio::null()).spawn().expect("starts");
+    // The first flow makes the temporary file.
+    let start = Instant::now();
+    while !crate::files(&sandbox.path("")).iter().any(|p| crate::is_partial(p)) {
+        assert!(start.elapsed() < Duration::from_secs(60), "no flow after a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill runs");
+    assert!(killed.success());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    let left: Vec<_> = crate::files(&sandbox.path(""));
+    assert_eq!(left, [sandbox.path("a.mp4")]);
+}
