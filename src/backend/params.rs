@@ -4,6 +4,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
+mod flow;
+
+pub use flow::FlowParams;
+
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
 
 /// Parameters of `conv3d.wgsl` and `stem.wgsl`.

@@ -73,11 +73,31 @@ fn select(c0: &[f32], c1: &[f32], c2: &[f32], c3: &[f32], c4: &[f32], output: &m
     let (c3, c4) = (&c3[..length], &c4[..length]);
     for x in 0..width {
         output[x] = median_of_columns([
-            c0[x], c0[x + 1], c0[x + 2], c0[x + 3], c0[x + 4],
-            c1[x], c1[x + 1], c1[x + 2], c1[x + 3], c1[x + 4],
-            c2[x], c2[x + 1], c2[x + 2], c2[x + 3], c2[x + 4],
-            c3[x], c3[x + 1], c3[x + 2], c3[x + 3], c3[x + 4],
-            c4[x], c4[x + 1], c4[x + 2], c4[x + 3], c4[x + 4],
+            c0[x],
+            c0[x + 1],
+            c0[x + 2],
+            c0[x + 3],
+            c0[x + 4],
+            c1[x],
+            c1[x + 1],
+            c1[x + 2],
+            c1[x + 3],
+            c1[x + 4],
+            c2[x],
+            c2[x + 1],
+            c2[x + 2],
+            c2[x + 3],
+            c2[x + 4],
+            c3[x],
+            c3[x + 1],
+            c3[x + 2],
+            c3[x + 3],
+            c3[x + 4],
+            c4[x],
+            c4[x + 1],
+            c4[x + 2],
+            c4[x + 3],
+            c4[x + 4],
         ]);
     }
 }

@@ -10,8 +10,11 @@ use super::sweep::{DATA, DUAL, Layout, Line, STATE, Weights, sweep};
 use super::warp::Source;
 use crate::preprocess::Size;
 
+/// Rows of its neighbours that a band holds: what a block of iterations looks at, and the reach of the median.
+const HALO: usize = if BLOCK > 2 { BLOCK } else { 2 };
+
 /// Rows below which a band is not worth a thread: its neighbours' rows would be more work than its own.
-const BAND_ROWS: usize = 8 * BLOCK;
+const BAND_ROWS: usize = 16 * HALO;
 
 /// The flow between two frames, given as pyramids; `bands` parts of the picture run in parallel.
 ///
@@ -19,11 +22,8 @@ const BAND_ROWS: usize = 8 * BLOCK;
 /// added row by row.
 pub(super) fn solve(schedule: &Schedule, first: &[Plane], second: &[Plane], bands: usize) -> Flow {
     let p = schedule.parameters();
-    let weights = Weights {
-        step: (p.lambda * p.theta) as f32,
-        theta: p.theta as f32,
-        dual: (p.tau / p.theta) as f32,
-    };
+    let weights =
+        Weights { step: (p.lambda * p.theta) as f32, theta: p.theta as f32, dual: (p.tau / p.theta) as f32 };
     let coarsest = schedule.levels().len() - 1;
     let mut field = Field::new(schedule.levels()[coarsest], bands);
     let mut source = Source::new(&second[coarsest]);
@@ -153,8 +153,8 @@ impl Field {
 impl Band {
     fn new(size: Size, own: std::ops::Range<usize>) -> Band {
         let layout = Layout::new(size.width);
-        let first = own.start.saturating_sub(BLOCK);
-        let rows = (own.end + BLOCK).min(size.height) - first;
+        let first = own.start.saturating_sub(HALO);
+        let rows = (own.end + HALO).min(size.height) - first;
         Band {
             layout,
             first,
