@@ -212,7 +212,7 @@ fn the_clip_is_the_centre_of_the_flow() {
     let want = [2.0, -0.1, 3.0, -0.1, 2.0, -0.2, 3.0, -0.2].map(|v| v / 20.0);
     assert!(clip.data.iter().zip(want.iter().cycle()).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", clip.data);
     assert!(flow_clip(&[], 2, Quantize::None).is_err());
-    assert!(flow_clip(&[flow.clone()], 6, Quantize::None).is_err());
+    assert!(flow_clip(std::slice::from_ref(&flow), 6, Quantize::None).is_err());
     let other = Flow { width: 5, height: 7, data: vec![0.0; 70] };
     assert!(flow_clip(&[flow, other], 2, Quantize::None).is_err());
 }
