@@ -125,7 +125,7 @@ impl MeanParams {
 }
 
 /// The parameters of any step as bytes-ready data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Params {
     /// A convolution.
     Conv(ConvParams),
@@ -133,6 +133,8 @@ pub enum Params {
     Pool(PoolParams),
     /// A mean over time.
     Mean(MeanParams),
+    /// A step of optical flow.
+    Flow(FlowParams),
 }
 
 impl Params {
@@ -159,6 +161,7 @@ impl Params {
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),
+            Params::Flow(p) => bytemuck::bytes_of(&p).to_vec(),
         }
     }
 }
