@@ -26,7 +26,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let share = inside - vec2<f32>(first);
     let row0 = (plane * p.source.y + first.y) * p.source.x;
     let row1 = (plane * p.source.y + second.y) * p.source.x;
-    let above = mix(input[row0 + first.x], input[row0 + second.x], share.x);
-    let below = mix(input[row1 + first.x], input[row1 + second.x], share.x);
-    output[group.y * p.size.x + x] = mix(above, below, share.y) * p.factors.z;
+    let above = vec2<f32>(input[row0 + first.x], input[row0 + second.x]);
+    let below = vec2<f32>(input[row1 + first.x], input[row1 + second.x]);
+    let mixed = above + (below - above) * share.y;
+    output[group.y * p.size.x + x] = (mixed.x + (mixed.y - mixed.x) * share.x) * p.factors.z;
 }

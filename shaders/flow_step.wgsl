@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let i6 = i5 + plane;
         let gradient = vec2<f32>(data[i1], data[i2]);
         let old = vec2<f32>(state[i1], state[i2]);
-        let rho = data[i4] + dot(gradient, old);
+        let rho = data[i4] + gradient.x * old.x + gradient.y * old.y;
         // The three cases of the threshold are one clamp.
         let step = clamp(-rho * data[i3], -p.factors.x, p.factors.x);
         // Before the first column and row the dual field is zero.

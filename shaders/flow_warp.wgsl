@@ -62,12 +62,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let value = vec4<f32>(frames[i.x], frames[i.y], frames[i.z], frames[i.w]);
         let gx = vec4<f32>(gradient[i.x], gradient[i.y], gradient[i.z], gradient[i.w]);
         let gy = vec4<f32>(gradient[k.x], gradient[k.y], gradient[k.z], gradient[k.w]);
-        sum += wy[j] * vec3<f32>(dot(wx, value), dot(wx, gx), dot(wx, gy));
+        let weights = wx * wy[j];
+        sum += weights.x * vec3<f32>(value.x, gx.x, gy.x);
+        sum += weights.y * vec3<f32>(value.y, gx.y, gy.y);
+        sum += weights.z * vec3<f32>(value.z, gx.z, gy.z);
+        sum += weights.w * vec3<f32>(value.w, gx.w, gy.w);
     }
-    let square = dot(sum.yz, sum.yz);
+    let square = sum.y * sum.y + sum.z * sum.z;
     data[at] = sum.y;
     data[plane + at] = sum.z;
     // Where the picture is flat the data says nothing: no step. The bound is C's FLT_EPSILON.
     data[2u * plane + at] = select(0.0, 1.0 / square, square > 1.1920929e-7);
-    data[3u * plane + at] = sum.x - dot(sum.yz, u) - frames[at];
+    data[3u * plane + at] = sum.x - sum.y * u.x - sum.z * u.y - frames[at];
 }

@@ -7,17 +7,22 @@ mod motion;
 
 use common::cases::Case;
 use common::flow_cases as cases;
-use i3d::backend::gpu::GpuFlow;
+use i3d::backend::gpu::{Gpu, GpuFlow};
 use i3d::flow::{Gray, Tvl1, flows_from_frames};
 use motion::{Motion, difference, golden, moved};
 
-/// The GPU may contract products and sums and divides less exactly; a pair may then stop a block earlier or later,
-/// and one block changes the flow by less than two times epsilon, 0.01 px.
-const BOUND_PX: f64 = 0.01;
+/// Mean end point distance between GPU and CPU. Both do the same operations in the same order, so software adapters,
+/// which round every one of them, give the same flow. Hardware may fuse products into sums and divides less exactly;
+/// TV-L1 enlarges such differences where the picture does not pin the flow down, above all along its edges: the f32 CPU
+/// version and its f64 twins are up to 0.02 px apart on these pictures.
+fn bound_px(gpu: &Gpu) -> f64 {
+    if gpu.adapter.is_hardware() { 0.05 } else { 0.01 }
+}
 
 #[test]
 fn the_gpu_computes_what_the_cpu_computes() {
     let Some(gpu) = common::gpu() else { return };
+    let bound = bound_px(&gpu);
     let mut flow = GpuFlow::new(gpu, &Tvl1::REFERENCE).expect("the parameters are fine");
     for (width, height) in [(48, 37), (131, 20), (16, 16), (3, 5)] {
         // Six pairs, so that a software adapter needs two portions; the third is still and stops at once.
@@ -29,7 +34,7 @@ fn the_gpu_computes_what_the_cpu_computes() {
         for (i, (got, want)) in got.iter().zip(&want).enumerate() {
             let (mean, _) = difference(got, want);
             println!("{width}x{height} pair {i}: {mean:.6} px");
-            assert!(mean <= BOUND_PX, "{width}x{height} pair {i}: {mean} px apart");
+            assert!(mean <= bound, "{width}x{height} pair {i}: {mean} px apart");
         }
         assert!(got[2].data.iter().all(|&v| v == 0.0), "a still pair has no flow");
     }
@@ -57,7 +62,7 @@ fn broken_flow_kernels_are_noticed() {
     let stop = || cases::stop(70, 19);
     let broken: Vec<(Case, &str, &str)> = vec![
         (resize(), "* p.factors.xy - 0.5", "* p.factors.xy"),
-        (resize(), "mix(above, below, share.y)", "above"),
+        (resize(), "(below - above) * share.y", "(below - above) * share.x"),
         (resize(), "* p.factors.z", ""),
         (gradient(), "x + 1u < width", "x < width"),
         (gradient(), "y > 0u", "y > 1u"),
@@ -67,6 +72,7 @@ fn broken_flow_kernels_are_noticed() {
         (warp(), "(n + 1u) * image", "n * image"),
         (warp(), "let along_y = plane + image", "let along_y = plane"),
         (warp(), "- frames[at]", ""),
+        (warp(), "sum += weights.w *", "sum += weights.z *"),
         (median(), "min(x + 2, size.x - 1)", "min(x + 1, size.x - 1)"),
         (median(), "return v12", "return v11"),
         (median(), "stopped[n] != 0.0", "stopped[n] != 7.0"),
@@ -95,6 +101,7 @@ fn broken_flow_kernels_are_noticed() {
 #[ignore = "needs I3D_SHARED"]
 fn the_gpu_reproduces_opencv() {
     let Some(gpu) = common::gpu() else { return };
+    let bound = bound_px(&gpu);
     let mut flow = GpuFlow::new(gpu, &Tvl1::REFERENCE).expect("the parameters are fine");
     for name in ["cricket", "street", "indoor"] {
         let Some((first, second, want)) = golden(name) else { return };
@@ -110,6 +117,6 @@ fn the_gpu_reproduces_opencv() {
             100.0 * near
         );
         assert!(mean <= 0.05 && near >= 0.95, "{name}: mean {mean} px, {near} within 0.1 px");
-        assert!(apart <= BOUND_PX, "{name}: {apart} px from the CPU");
+        assert!(apart <= bound, "{name}: {apart} px from the CPU");
     }
 }

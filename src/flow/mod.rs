@@ -172,7 +172,7 @@ fn pyramid(schedule: &Schedule, frame: &Gray) -> Vec<Plane> {
     let Size { width, height } = frame.size();
     let mut levels = vec![Plane { size: Size { width, height }, data: frame.data().to_vec() }];
     for &size in &schedule.levels()[1..] {
-        let next = levels[levels.len() - 1].resized(size, [schedule.image_step(); 2], 1.0);
+        let next = levels[levels.len() - 1].resized(size, [schedule.image_step() as f32; 2], 1.0);
         levels.push(next);
     }
     levels

@@ -132,7 +132,7 @@ impl Field {
 
     /// A field of the next finer level, with this one's flow.
     fn finer(&self, size: Size, factor: f32, bands: usize) -> Field {
-        let ratio = |from: usize, to: usize| from as f64 / to as f64;
+        let ratio = |from: usize, to: usize| (from as f64 / to as f64) as f32;
         let step = [ratio(self.size.width, size.width), ratio(self.size.height, size.height)];
         let mut field = Field::new(size, bands);
         for (plane, coarse) in self.flow().into_iter().enumerate() {

@@ -1,8 +1,8 @@
 //! TV-L1 on a GPU: many frame pairs at a time walk the schedule together, each stopping on its own.
 //!
 //! A pair that has stopped is marked in a buffer that every kernel looks at, so its part of a dispatch costs next to
-//! nothing. The host reads the marks once per round of inner iterations and goes on to the next warp when all pairs
-//! have stopped.
+//! nothing. On hardware the host reads the marks once per round of inner iterations, and goes on to the next warp when
+//! all pairs have stopped.
 
 mod buffers;
 
@@ -15,7 +15,7 @@ use super::manifest::{self, Kernel};
 use super::pacer::Pacer;
 use crate::backend::params::FlowParams;
 use crate::error::{Error, Result};
-use crate::flow::{Flow, Gray, Schedule, Step, Tvl1};
+use crate::flow::{BLOCK, Flow, Gray, Schedule, Step, Tvl1};
 use buffers::{Buffers, Launch};
 
 /// Columns that one work group computes.
@@ -25,6 +25,10 @@ const MAX_GROUPS: usize = 65_535;
 /// Most frame pairs at a time: enough to fill a large GPU, and few enough that slow pairs hold up little on a software
 /// adapter, where company gains nothing.
 const MOST_PAIRS: [usize; 2] = [4, 32];
+
+/// Iterations after which the host looks whether all pairs of a software adapter have stopped. Looking costs those
+/// nothing, while every work group does, even one whose pair has stopped.
+const SOFTWARE_LOOK: usize = 3 * BLOCK;
 
 /// TV-L1 on a GPU with one set of parameters.
 pub struct GpuFlow {
@@ -115,7 +119,8 @@ impl GpuFlow {
         for launch in &buffers.pyramid {
             recorder.launch(launch);
         }
-        let inner = schedule.parameters().inner;
+        let round = schedule.parameters().inner;
+        let look_after = if gpu.adapter.is_hardware() { round } else { SOFTWARE_LOOK.min(round) };
         let (mut level, mut iterations, mut stopped) = (0, 0, false);
         for step in schedule.steps() {
             match step {
@@ -145,7 +150,7 @@ impl GpuFlow {
                     }
                     recorder.launch(&at.stop);
                     iterations += count;
-                    if iterations % inner == 0 {
+                    if iterations % look_after == 0 || iterations % round == 0 {
                         stopped = self.all_stopped(&mut recorder, buffers).await?;
                     } else if recorder.work > self.pacer.budget() {
                         recorder.submit();
