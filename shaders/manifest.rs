@@ -46,6 +46,9 @@ pub struct Layout {
 /// Signature of a convolution's twin: parameters, input, weight, bias, output.
 pub type ConvTwin = fn(&ConvParams, &[f32], &[f32], &[f32], &mut [f32]);
 
+/// Signature of a twin of optical flow with three inputs: parameters, inputs, output.
+pub type FlowTwin = fn(&FlowParams, &[f32], &[f32], &[f32], &mut [f32]);
+
 /// A twin, by its signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Twin {
@@ -60,7 +63,7 @@ pub enum Twin {
     /// Parameters, two inputs, output.
     Flow2(fn(&FlowParams, &[f32], &[f32], &mut [f32])),
     /// Parameters, three inputs, output.
-    Flow3(fn(&FlowParams, &[f32], &[f32], &[f32], &mut [f32])),
+    Flow3(FlowTwin),
 }
 
 /// Layout of a parameter struct, field for field.

@@ -22,9 +22,12 @@ use buffers::{Buffers, Launch};
 const LANES: usize = 64;
 /// Most work groups on one axis of a dispatch that every WebGPU device accepts.
 const MAX_GROUPS: usize = 65_535;
-/// Most frame pairs at a time: enough to fill a large GPU, and few enough that slow pairs hold up little on a software
-/// adapter, where company gains nothing.
+/// Most frame pairs at a time on software adapters, where company gains nothing, and on hardware, where this many fill a
+/// large GPU.
 const MOST_PAIRS: [usize; 2] = [4, 32];
+/// Most pixels of all pairs together, so that a round of iterations (about 90 bytes of traffic per pixel and iteration)
+/// does not keep a small GPU busy for seconds.
+const MOST_PIXELS: usize = 4 << 20;
 
 /// Iterations after which the host looks whether all pairs of a software adapter have stopped. Looking costs those
 /// nothing, while every work group does, even one whose pair has stopped.
@@ -85,8 +88,9 @@ impl GpuFlow {
         let height = one.size[1] as usize;
         // The flow of a pair is resized as two planes; frames are one more than pairs, in their own buffer.
         let most = (bytes / (4 * one.state_len() as u64)) as usize;
-        let most =
-            most.min(MAX_GROUPS / (2 * height)).min(MOST_PAIRS[usize::from(self.gpu.adapter.is_hardware())]);
+        let pairs = MOST_PAIRS[usize::from(self.gpu.adapter.is_hardware())];
+        let pairs = pairs.min((MOST_PIXELS / one.planes(1)).max(1));
+        let most = most.min(MAX_GROUPS / (2 * height)).min(pairs);
         if most == 0 {
             let problem = format!(
                 "optical flow of {}x{height} pixels does not fit into one buffer of {}; use smaller frames or --device cpu",
