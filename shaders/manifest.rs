@@ -3,7 +3,7 @@
 //! It sits beside the WGSL, so that a renamed shader, twin or caller is a compile error here. `tests/shaders.rs`
 //! walks this folder and this table and accepts no difference between them.
 
-use crate::backend::params::{ConvParams, MeanParams, PoolParams};
+use crate::backend::params::{ConvParams, FlowParams, MeanParams, PoolParams};
 use crate::backend::{gpu, reference};
 
 /// Values of a shader's `override` constants.
@@ -46,6 +46,9 @@ pub struct Layout {
 /// Signature of a convolution's twin: parameters, input, weight, bias, output.
 pub type ConvTwin = fn(&ConvParams, &[f32], &[f32], &[f32], &mut [f32]);
 
+/// Signature of a twin of optical flow with three inputs: parameters, inputs, output.
+pub type FlowTwin = fn(&FlowParams, &[f32], &[f32], &[f32], &mut [f32]);
+
 /// A twin, by its signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Twin {
@@ -55,6 +58,12 @@ pub enum Twin {
     Pool(fn(&PoolParams, &[f32], &mut [f32])),
     /// Parameters, input, output.
     Mean(fn(&MeanParams, &[f32], &mut [f32])),
+    /// Parameters, input, output.
+    Flow1(fn(&FlowParams, &[f32], &mut [f32])),
+    /// Parameters, two inputs, output.
+    Flow2(fn(&FlowParams, &[f32], &[f32], &mut [f32])),
+    /// Parameters, three inputs, output.
+    Flow3(FlowTwin),
 }
 
 /// Layout of a parameter struct, field for field.
@@ -79,6 +88,7 @@ macro_rules! caller {
 const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, pad, channels });
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
+const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
 
 /// The opening 7x7x7 convolution with stride 2, for 2 or 3 channels. Its twin is that of any convolution.
 pub const STEM: Kernel = Kernel {
@@ -145,5 +155,113 @@ pub const TIME_MEAN: Kernel = Kernel {
     twin: Twin::Mean(reference::time_mean),
 };
 
-/// Every kernel, in the order in which the network meets them.
-pub const ALL: &[&Kernel] = &[&STEM, &MAX_POOL3D, &CONV3D, &AVG_POOL3D, &TIME_MEAN];
+/// Bilinear resizing of frames and flow between the levels of the pyramid.
+pub const FLOW_RESIZE: Kernel = Kernel {
+    name: "flow_resize",
+    file: "flow_resize.wgsl",
+    source: include_str!("flow_resize.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[("input", "[N, Hs, Ws]")],
+    writes: ("output", "[N, H, W]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow1(reference::flow_resize),
+};
+
+/// Central differences of frames.
+pub const FLOW_GRADIENT: Kernel = Kernel {
+    name: "flow_gradient",
+    file: "flow_gradient.wgsl",
+    source: include_str!("flow_gradient.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[("input", "[N, H, W]")],
+    writes: ("output", "[2, N, H, W]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow1(reference::flow_gradient),
+};
+
+/// The second frame of each pair, and its gradient, at the displaced positions.
+pub const FLOW_WARP: Kernel = Kernel {
+    name: "flow_warp",
+    file: "flow_warp.wgsl",
+    source: include_str!("flow_warp.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[
+        ("frames", "[N + 1, H, W]"),
+        ("gradient", "[2, N + 1, H, W]"),
+        ("state", "[6, N, H, W], [N, H, W/64]"),
+    ],
+    writes: ("data", "[4, N, H, W]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow3(reference::flow_warp),
+};
+
+/// 5x5 median of the flow.
+pub const FLOW_MEDIAN: Kernel = Kernel {
+    name: "flow_median",
+    file: "flow_median.wgsl",
+    source: include_str!("flow_median.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[("state", "[6, N, H, W], [N, H, W/64]"), ("stopped", "[N]")],
+    writes: ("output", "[2, N, H, W]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow2(reference::flow_median),
+};
+
+/// The flow's half of an iteration of TV-L1; it changes `u` in place.
+pub const FLOW_STEP: Kernel = Kernel {
+    name: "flow_step",
+    file: "flow_step.wgsl",
+    source: include_str!("flow_step.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[("data", "[4, N, H, W]"), ("stopped", "[N]")],
+    writes: ("state", "[6, N, H, W], [N, H, W/64]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow2(reference::flow_step),
+};
+
+/// The dual field's half of an iteration of TV-L1; it changes `p` in place.
+pub const FLOW_DUAL: Kernel = Kernel {
+    name: "flow_dual",
+    file: "flow_dual.wgsl",
+    source: include_str!("flow_dual.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[("stopped", "[N]")],
+    writes: ("state", "[6, N, H, W], [N, H, W/64]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow1(reference::flow_dual),
+};
+
+/// Marks the frame pairs whose iteration is done.
+pub const FLOW_STOP: Kernel = Kernel {
+    name: "flow_stop",
+    file: "flow_stop.wgsl",
+    source: include_str!("flow_stop.wgsl"),
+    params: FLOW_PARAMS,
+    reads: &[("state", "[6, N, H, W], [N, H, W/64]")],
+    writes: ("stopped", "[N]"),
+    variants: &[&[]],
+    caller: caller!(gpu::GpuFlow::flows),
+    twin: Twin::Flow1(reference::flow_stop),
+};
+
+/// Every kernel: the network's in the order in which it meets them, then those of optical flow.
+pub const ALL: &[&Kernel] = &[
+    &STEM,
+    &MAX_POOL3D,
+    &CONV3D,
+    &AVG_POOL3D,
+    &TIME_MEAN,
+    &FLOW_RESIZE,
+    &FLOW_GRADIENT,
+    &FLOW_WARP,
+    &FLOW_MEDIAN,
+    &FLOW_STEP,
+    &FLOW_DUAL,
+    &FLOW_STOP,
+];

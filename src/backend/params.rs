@@ -4,6 +4,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
+mod flow;
+
+pub use flow::FlowParams;
+
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
 
 /// Parameters of `conv3d.wgsl` and `stem.wgsl`.
@@ -127,7 +131,7 @@ impl MeanParams {
 }
 
 /// The parameters of any step as bytes-ready data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Params {
     /// A convolution.
     Conv(ConvParams),
@@ -135,6 +139,8 @@ pub enum Params {
     Pool(PoolParams),
     /// A mean over time.
     Mean(MeanParams),
+    /// A step of optical flow.
+    Flow(FlowParams),
 }
 
 impl Params {
@@ -161,6 +167,7 @@ impl Params {
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),
+            Params::Flow(p) => bytemuck::bytes_of(&p).to_vec(),
         }
     }
 }

@@ -17,20 +17,20 @@ struct Tap {
     share: f32,
 }
 
-/// Half-pixel centres, edges repeated.
-fn taps(source: usize, count: usize, step: f64) -> Vec<Tap> {
+/// Half-pixel centres, edges repeated. In f32, as the shader does it: TV-L1 passes rounding differences on enlarged.
+fn taps(source: usize, count: usize, step: f32) -> Vec<Tap> {
     let last = source - 1;
     let tap = |i: usize| {
-        let center = ((i as f64 + 0.5) * step - 0.5).clamp(0.0, last as f64);
+        let center = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, last as f32);
         let first = center as usize;
-        Tap { first, second: (first + 1).min(last), share: (center - first as f64) as f32 }
+        Tap { first, second: (first + 1).min(last), share: center - first as f32 }
     };
     (0..count).map(tap).collect()
 }
 
 impl Plane {
     /// The plane at another size: `step` source pixels per destination pixel along x and y, values times `factor`.
-    pub fn resized(&self, size: Size, step: [f64; 2], factor: f32) -> Plane {
+    pub fn resized(&self, size: Size, step: [f32; 2], factor: f32) -> Plane {
         let columns = taps(self.size.width, size.width, step[0]);
         let rows = taps(self.size.height, size.height, step[1]);
         let mut data = Vec::with_capacity(size.width * size.height);

@@ -2,13 +2,14 @@
 //!
 //! It is data; the CPU version, the twins and the GPU version all walk the same list, so they cannot differ in order.
 
-use super::Tvl1;
+use super::{Gray, Tvl1};
+use crate::error::{Error, Result};
 use crate::preprocess::Size;
 
 /// Iterations between two looks at the error. OpenCV looks after every one; an iteration too many only brings the
 /// flow nearer to its fixed point, and the blocks are what makes iterations cheap: they run with several rows in
 /// flight on the CPU and without a round trip on a GPU.
-pub const BLOCK: usize = 5;
+pub const BLOCK: usize = 2;
 
 /// A level with a side shorter than this is not used (OpenCV's `calc`).
 const SHORTEST_SIDE: usize = 16;
@@ -49,6 +50,37 @@ impl Schedule {
             levels.push(level);
         }
         Schedule { parameters: *parameters, levels }
+    }
+
+    /// The schedule for a sequence of frames.
+    ///
+    /// # Errors
+    /// Fewer than two frames, frames of different sizes, and parameters out of range.
+    pub fn for_frames<'a>(frames: impl IntoIterator<Item = &'a Gray>, parameters: &Tvl1) -> Result<Schedule> {
+        parameters.validate()?;
+        let mut sizes = frames.into_iter().map(Gray::size).enumerate();
+        let Some((_, first)) = sizes.next() else {
+            return Err(Error::clip("optical flow", "there are no frames; give at least two"));
+        };
+        let mut count = 1;
+        for (index, size) in sizes {
+            if size != first {
+                let problem = format!(
+                    "frame {} is {}x{} where the first frame is {}x{}; resize all frames to one size",
+                    index + 1,
+                    size.width,
+                    size.height,
+                    first.width,
+                    first.height
+                );
+                return Err(Error::clip("optical flow", problem));
+            }
+            count += 1;
+        }
+        if count < 2 {
+            return Err(Error::clip("optical flow", "there is one frame; give at least two"));
+        }
+        Ok(Schedule::new(parameters, first))
     }
 
     /// The parameters.

@@ -10,8 +10,11 @@ use super::sweep::{DATA, DUAL, Layout, Line, STATE, Weights, sweep};
 use super::warp::Source;
 use crate::preprocess::Size;
 
+/// Rows of its neighbours that a band holds: what a block of iterations looks at, and the reach of the median.
+const HALO: usize = if BLOCK > 2 { BLOCK } else { 2 };
+
 /// Rows below which a band is not worth a thread: its neighbours' rows would be more work than its own.
-const BAND_ROWS: usize = 8 * BLOCK;
+const BAND_ROWS: usize = 16 * HALO;
 
 /// The flow between two frames, given as pyramids; `bands` parts of the picture run in parallel.
 ///
@@ -129,7 +132,7 @@ impl Field {
 
     /// A field of the next finer level, with this one's flow.
     fn finer(&self, size: Size, factor: f32, bands: usize) -> Field {
-        let ratio = |from: usize, to: usize| from as f64 / to as f64;
+        let ratio = |from: usize, to: usize| (from as f64 / to as f64) as f32;
         let step = [ratio(self.size.width, size.width), ratio(self.size.height, size.height)];
         let mut field = Field::new(size, bands);
         for (plane, coarse) in self.flow().into_iter().enumerate() {
@@ -150,8 +153,8 @@ impl Field {
 impl Band {
     fn new(size: Size, own: std::ops::Range<usize>) -> Band {
         let layout = Layout::new(size.width);
-        let first = own.start.saturating_sub(BLOCK);
-        let rows = (own.end + BLOCK).min(size.height) - first;
+        let first = own.start.saturating_sub(HALO);
+        let rows = (own.end + HALO).min(size.height) - first;
         Band {
             layout,
             first,

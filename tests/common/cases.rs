@@ -19,15 +19,27 @@ pub struct Case {
 }
 
 impl Case {
-    /// What the twin computes, over an output of NaN.
+    /// What the output holds before: NaN, or, for kernels that change it in place, the entry of `reads` that is one
+    /// more than the kernel has.
+    fn before(&self) -> Vec<f32> {
+        let given = self.reads.get(self.kernel.reads.len()).cloned();
+        given.unwrap_or_else(|| vec![f32::NAN; self.output_len])
+    }
+
+    /// What the twin computes.
     pub fn expected(&self) -> Vec<f32> {
-        let mut output = vec![f32::NAN; self.output_len];
+        let mut output = self.before();
         match (self.kernel.twin, self.params) {
             (Twin::Conv(twin), Params::Conv(p)) => {
                 twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], &mut output);
             }
             (Twin::Pool(twin), Params::Pool(p)) => twin(&p, &self.reads[0], &mut output),
             (Twin::Mean(twin), Params::Mean(p)) => twin(&p, &self.reads[0], &mut output),
+            (Twin::Flow1(twin), Params::Flow(p)) => twin(&p, &self.reads[0], &mut output),
+            (Twin::Flow2(twin), Params::Flow(p)) => twin(&p, &self.reads[0], &self.reads[1], &mut output),
+            (Twin::Flow3(twin), Params::Flow(p)) => {
+                twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], &mut output);
+            }
             _ => panic!("{}: the twin takes other parameters", self.name),
         }
         output
@@ -37,8 +49,8 @@ impl Case {
     pub fn check(&self, gpu: &Gpu, source: &str) -> Result<(), String> {
         let pipeline = gpu.compile(self.kernel, source, self.constants);
         gpu.check().map_err(|e| e.to_string())?;
-        let reads: Vec<&[f32]> = self.reads.iter().map(Vec::as_slice).collect();
-        let before = vec![f32::NAN; self.output_len];
+        let reads: Vec<&[f32]> = self.reads.iter().take(self.kernel.reads.len()).map(Vec::as_slice).collect();
+        let before = self.before();
         let groups = work_groups(self.kernel, &self.params);
         let params = self.params.bytes(0);
         let run = gpu.probe(self.kernel, &pipeline, &params, &reads, &before, groups);
@@ -149,7 +161,7 @@ pub fn mean(n: u32, t: u32, c: u32) -> Case {
 pub fn all() -> Vec<Case> {
     let avg = &manifest::AVG_POOL3D;
     let max = &manifest::MAX_POOL3D;
-    vec![
+    let mut cases = vec![
         conv([1, 9, 15, 17], (3, 64), [7; 3], [2; 3], (0, 0), true),
         conv([2, 10, 14, 11], (2, 20), [7; 3], [2; 3], (4, 8), true),
         conv([1, 8, 16, 16], (3, 4), [7; 3], [2; 3], (0, 0), false),
@@ -168,5 +180,7 @@ pub fn all() -> Vec<Case> {
         pool(avg, [1, 2, 7, 7], 64, [2, 7, 7], [1, 1, 1]),
         mean(1, 7, 400),
         mean(3, 1, 12),
-    ]
+    ];
+    cases.extend(super::flow_cases::all());
+    cases
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, reason = "every test file uses a part of it")]
 
 pub mod cases;
+pub mod flow_cases;
 
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! A plan to dispatches: arenas, parameters and bind groups, made once and replayed for every clip.
 
 use super::Gpu;
+use super::flow;
 use super::manifest::{self, Kernel};
 use super::model::DeviceWeights;
 use super::pacer::dispatch_quantum;
@@ -157,6 +158,7 @@ pub fn work_groups(kernel: &Kernel, params: &Params) -> [usize; 2] {
             [x, (4 * p.channels[1] as usize).div_ceil(CONV_CHANNELS)]
         }
         Params::Pool(p) => [(product(&p.output) * p.window[3] as usize).div_ceil(LANES), 1],
+        Params::Flow(p) => flow::work_groups(kernel, p),
         Params::Mean(p) => [(p.shape[0] as usize * p.shape[2] as usize).div_ceil(LANES), 1],
     }
 }

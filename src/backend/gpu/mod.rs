@@ -1,6 +1,7 @@
 //! The GPU backend: the plan as WGSL kernels through wgpu.
 
 mod device;
+mod flow;
 mod kernel;
 mod lowering;
 #[path = "../../../shaders/manifest.rs"]
@@ -10,6 +11,7 @@ mod pacer;
 mod probe;
 
 pub use device::{Adapter, AdapterKind, Gpu, adapters};
+pub use flow::GpuFlow;
 pub use kernel::Pipeline;
 pub use lowering::work_groups;
 pub use model::GpuModel;

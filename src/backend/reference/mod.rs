@@ -5,12 +5,28 @@
 
 mod avg_pool3d;
 mod conv3d;
+mod flow;
+mod flow_dual;
+mod flow_gradient;
+mod flow_median;
+mod flow_resize;
+mod flow_step;
+mod flow_stop;
+mod flow_warp;
 mod max_pool3d;
 mod run;
 mod time_mean;
 
 pub use avg_pool3d::avg_pool3d;
 pub use conv3d::conv3d;
+pub use flow::flow;
+pub use flow_dual::flow_dual;
+pub use flow_gradient::flow_gradient;
+pub use flow_median::flow_median;
+pub use flow_resize::flow_resize;
+pub use flow_step::flow_step;
+pub use flow_stop::flow_stop;
+pub use flow_warp::flow_warp;
 pub use max_pool3d::max_pool3d;
 pub use run::run;
 pub use time_mean::time_mean;
