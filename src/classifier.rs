@@ -52,7 +52,7 @@ struct Network {
 /// let device = Device::open(&DeviceRequest::Auto, 0).await?;
 /// let checkpoint = Checkpoint::from_bytes("rgb.safetensors", &weights)?;
 /// let mut classifier = i3d::Classifier::new(device).with_checkpoint(&checkpoint)?;
-/// let clip = classifier.rgb_clip(i3d::video::open(path)?, 64)?;
+/// let clip = classifier.rgb_clip(i3d::video::open(path)?, 64).await?;
 /// let result = classifier.classify(&[&clip], &mut |_, _| ()).await?;
 /// for action in result.top(5) {
 ///     println!("{:.3} {}", action.probability, action.label);
@@ -162,11 +162,11 @@ impl Classifier {
     ///
     /// # Errors
     /// Videos that break, and classifiers without an RGB network.
-    pub fn rgb_clip(&self, video: impl FrameSource, frames: usize) -> Result<Clip> {
+    pub async fn rgb_clip(&self, video: impl FrameSource, frames: usize) -> Result<Clip> {
         let options =
             FeedOptions { most: frames, ..FeedOptions::new(self.required(Stream::Rgb)?.input_size) };
-        let mut feed = Feed::new(video, &[Stream::Rgb], options)?;
-        let clips = feed.clips(&mut |_| ())?;
+        let mut feed = Feed::new(video, &[Stream::Rgb], options, &self.device)?;
+        let clips = feed.clips(&mut |_| ()).await?;
         match feed.broken() {
             Some(error) => Err(error),
             None => Ok(clips.into_iter().next().unwrap_or_else(|| Clip::empty(0, 0, 3)).looped_to(frames)),

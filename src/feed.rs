@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use web_time::Instant;
 
+use crate::backend::Device;
 use crate::clip::Clip;
 use crate::error::{Error, Result};
-use crate::flow::{Gray, Quantize, Tvl1, flow_clip, flows_from_frames};
+use crate::flow::{FlowEngine, Gray, Quantize, Tvl1, flow_clip};
 use crate::network::Stream;
 use crate::preprocess::{Preprocess, RgbPreprocess};
 use crate::video::{Color, FrameSource, Pixels, Rate, Samples, VideoInfo};
@@ -83,6 +84,7 @@ pub struct Feed<S> {
     /// The last frame, which waits for the next one to know its flow.
     waiting: Option<Picture>,
     given: usize,
+    engine: FlowEngine,
     flow_time: Duration,
     broken: Option<Error>,
 }
@@ -95,11 +97,11 @@ struct Picture {
 }
 
 impl<S: FrameSource> Feed<S> {
-    /// The frames of `source` for `streams`.
+    /// The frames of `source` for `streams`; optical flow is computed on `device`.
     ///
     /// # Errors
-    /// Rates and sizes that cannot be.
-    pub fn new(source: S, streams: &[Stream], options: FeedOptions) -> Result<Feed<S>> {
+    /// Rates, sizes and parameters of flow that cannot be.
+    pub fn new(source: S, streams: &[Stream], options: FeedOptions, device: &Device) -> Result<Feed<S>> {
         let preprocess = RgbPreprocess::for_input(options.input_size);
         preprocess.validate()?;
         Ok(Feed {
@@ -110,6 +112,7 @@ impl<S: FrameSource> Feed<S> {
             color: None,
             waiting: None,
             given: 0,
+            engine: FlowEngine::new(device, &options.tvl1)?,
             flow_time: Duration::ZERO,
             broken: None,
         })
@@ -123,7 +126,7 @@ impl<S: FrameSource> Feed<S> {
     ///
     /// # Errors
     /// Sources that break before the first frame, and flow of a video with a single frame.
-    pub fn next_chunk(&mut self) -> Result<Vec<FeedFrame>> {
+    pub async fn next_chunk(&mut self) -> Result<Vec<FeedFrame>> {
         let wanted = CHUNK.min(self.options.most - self.given);
         // With flow, one picture more is needed than frames are given.
         let mut pictures: Vec<Picture> = self.waiting.take().into_iter().collect();
@@ -153,13 +156,13 @@ impl<S: FrameSource> Feed<S> {
             let times = sample.times.min((self.options.most - self.given).saturating_add(1));
             pictures.extend(std::iter::repeat_n(Picture { rgb, gray }, times));
         }
-        let chunk = self.assemble(pictures)?;
+        let chunk = self.assemble(pictures).await?;
         self.given += chunk.len();
         Ok(chunk)
     }
 
     /// Pictures to inputs; with flow, the last picture goes on waiting.
-    fn assemble(&mut self, mut pictures: Vec<Picture>) -> Result<Vec<FeedFrame>> {
+    async fn assemble(&mut self, mut pictures: Vec<Picture>) -> Result<Vec<FeedFrame>> {
         let mut flow = Vec::new();
         if self.has_flow() {
             let grays: Vec<Gray> = pictures.iter().filter_map(|p| p.gray.clone()).collect();
@@ -172,7 +175,7 @@ impl<S: FrameSource> Feed<S> {
                 return Ok(Vec::new());
             }
             let start = Instant::now();
-            let flows = flows_from_frames(&grays, &self.options.tvl1)?;
+            let flows = self.engine.flows(&grays).await?;
             self.flow_time += start.elapsed();
             let clip = flow_clip(&flows, self.preprocess.crop, self.options.quantize)?;
             flow = clip.data.chunks_exact(clip.frame_len()).map(<[f32]>::to_vec).collect();
@@ -203,12 +206,12 @@ impl<S: FrameSource> Feed<S> {
     ///
     /// # Errors
     /// As [`Feed::next_chunk`].
-    pub fn clips(&mut self, progress: &mut dyn FnMut(usize)) -> Result<Vec<Clip>> {
+    pub async fn clips(&mut self, progress: &mut dyn FnMut(usize)) -> Result<Vec<Clip>> {
         let size = self.options.input_size;
         let empty = |stream: &Stream| Clip::empty(size, size, stream.channels());
         let mut clips: Vec<Clip> = self.streams.iter().map(empty).collect();
         loop {
-            let chunk = self.next_chunk()?;
+            let chunk = self.next_chunk().await?;
             if chunk.is_empty() {
                 return Ok(clips);
             }

@@ -196,6 +196,9 @@ pub struct VideoFlowArgs {
     /// How flow is computed and rounded.
     #[command(flatten)]
     pub tvl1: FlowArgs,
+    /// Where to run.
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 /// How optical flow is computed and rounded.

@@ -113,7 +113,8 @@ pub fn load(
         false => {
             let mut feed = open_feed(part, &[stream], args, flow, classifier)?;
             let bar = talk.bar("decoding", feed.info().frames.unwrap_or(0), Unit::Frames);
-            let clips = feed.clips(&mut |frames| bar.set_position(frames as u64))?;
+            let clips = pollster::block_on(feed.clips(&mut |frames| bar.set_position(frames as u64)));
+            let clips = clips.map_err(|error| about(part, error))?;
             drop(bar);
             let (mut clips, video) = complete(part, clips, &feed, args, talk)?;
             let preprocess = Some(feed.describe());
@@ -145,6 +146,14 @@ impl From<&FlowArgs> for FlowChoice {
     }
 }
 
+/// The error of a feed, which does not know the name of its video, with that name.
+pub fn about(part: &Part, error: Error) -> Error {
+    match error {
+        Error::Video { place, problem } if place == "video" => Error::video(part.name(), problem),
+        other => other,
+    }
+}
+
 /// A video, decoded by whatever is right for it.
 pub type VideoFeed = Feed<Box<dyn FrameSource + Send>>;
 
@@ -156,7 +165,12 @@ pub fn open_feed(
     flow: FlowChoice,
     classifier: &Classifier,
 ) -> Result<VideoFeed> {
-    Feed::new(video::open(&part.path)?, streams, feed_options(streams, args, flow, classifier)?)
+    Feed::new(
+        video::open(&part.path)?,
+        streams,
+        feed_options(streams, args, flow, classifier)?,
+        classifier.device(),
+    )
 }
 
 /// How to make the inputs of `streams`, whose networks must take pictures of one size.

@@ -94,7 +94,7 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
             let mut busy = 0.0;
             loop {
                 let start = Instant::now();
-                let chunk = feed.next_chunk();
+                let chunk = pollster::block_on(feed.next_chunk());
                 busy += start.elapsed().as_secs_f64() * 1e3;
                 let last = !matches!(&chunk, Ok(frames) if !frames.is_empty());
                 // The receiver is gone when the networks have failed.
@@ -105,7 +105,7 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
         });
         let mut seen = 0;
         for chunk in receiver {
-            for frame in chunk? {
+            for frame in chunk.map_err(|error| input::about(part, error))? {
                 take(&mut sink, classifier, &frame)?;
                 seen += 1;
                 bar.set_position(seen);

@@ -6,6 +6,7 @@
 //! [`Schedule`] has the order of all that, once, for every backend.
 
 mod clip;
+mod engine;
 mod frames;
 mod image;
 mod median;
@@ -15,6 +16,7 @@ mod sweep;
 mod warp;
 
 pub use clip::{BOUND, FlowStatistics, Quantize, flow_clip};
+pub use engine::FlowEngine;
 pub use frames::{Flow, Gray};
 pub use schedule::{BLOCK, Schedule, Step};
 

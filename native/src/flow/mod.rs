@@ -3,7 +3,8 @@
 mod sink;
 mod wheel;
 
-use i3d::flow::{FlowStatistics, Gray, Tvl1, flows_from_frames};
+use i3d::backend::Device;
+use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
 use i3d::preprocess::RgbPreprocess;
 use i3d::video::{self, FrameSource, Samples};
 use i3d::{Error, Result};
@@ -23,7 +24,10 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     let place = args.input.display().to_string();
     let mut sink = sink::open(&args.output, args.fps)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());
+    let device = pollster::block_on(Device::open(&args.run.device, args.run.threads))?;
+    let mut engine = FlowEngine::new(&device, &tvl1)?;
     let mut samples = Samples::new(video::open(&args.input)?, args.fps)?;
+    log::info!("running on {}", device.info());
     let short_side = args.short_side as usize;
     // Only the resizing is used, so the crop does not matter.
     let preprocess = RgbPreprocess { short_side, crop: short_side };
@@ -34,7 +38,7 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     loop {
         let ended = fill(&mut samples, &preprocess, &mut grays, &mut seen, most, &mut broken)?;
         if grays.len() >= 2 {
-            for mut flow in flows_from_frames(&grays, &tvl1)? {
+            for mut flow in pollster::block_on(engine.flows(&grays))? {
                 statistics.add(&flow);
                 // Rounding is defined on the network's scale; what is written stays in pixels.
                 flow.data.iter_mut().for_each(|v| *v = quantized(quantize, *v));

@@ -49,7 +49,8 @@ fn a_video_runs_through_both_streams() {
 fn a_video_of_one_picture_has_no_flow() {
     let sandbox = Sandbox::with_weights();
     sandbox.video("a.mp4", 1);
-    sandbox.classify("a.mp4 --flow flow.safetensors").exits(2);
+    let single = "a.mp4: the video has a single frame, and optical flow needs two; use --streams rgb";
+    sandbox.classify("a.mp4 --flow flow.safetensors").fails(2, single);
     let looped = result(&sandbox, "a.mp4 --rgb rgb.safetensors");
     assert_eq!(looped["video"]["looped"], true);
 }

@@ -18,14 +18,7 @@ pub struct CpuModel {
 impl CpuModel {
     /// Takes the weights as they are; `threads` 0 means one per core.
     pub fn new(weights: Weights, threads: usize) -> Result<CpuModel> {
-        // Where threads cannot be started (WebAssembly), rayon's global pool runs on the caller's thread.
-        let pool = match threads {
-            0 => None,
-            n => Some(rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(|e| {
-                Error::Usage(format!("{n} threads cannot be started ({e}); give a smaller --threads"))
-            })?),
-        };
-        Ok(CpuModel { weights, pool })
+        Ok(CpuModel { weights, pool: thread_pool(threads)? })
     }
 
     /// The network.
@@ -94,6 +87,17 @@ impl CpuModel {
             Kernel::TimeMean => pool::time_mean(input, from.shape, output),
         }
     }
+}
+
+/// So many threads, none for 0: then the current pool does the work, which is the caller's own thread where threads cannot
+/// be started (WebAssembly).
+pub(crate) fn thread_pool(threads: usize) -> Result<Option<rayon::ThreadPool>> {
+    if threads == 0 {
+        return Ok(None);
+    }
+    let failed =
+        |e| Error::Usage(format!("{threads} threads cannot be started ({e}); give a smaller --threads"));
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map(Some).map_err(failed)
 }
 
 /// A tensor to read: values, and channels from one position to the next.
