@@ -21,13 +21,18 @@ const DEFAULT_MODEL: &str = "kinetics-400";
 const RANDOM_MODEL: &str = "random";
 const RANDOM_SEED: u64 = 0;
 
-/// Which networks to load: those whose weights are given by path; of a model by name, those that the inputs need.
+/// Which networks to load: those whose weights are given by path; of a model by name, those that the inputs need. I3D is
+/// a two-stream network, so a video needs both where the model has both; random weights gain nothing by a second stream.
 pub fn wanted<'a>(weights: &WeightArgs, parts: impl IntoIterator<Item = &'a Part>) -> Streams {
     if by_path(weights) {
         return Streams::of(weights.rgb.is_some(), weights.flow.is_some());
     }
-    let needed: Vec<Stream> = parts.into_iter().filter_map(Part::stream).collect();
-    Streams::of(needed.contains(&Stream::Rgb), needed.contains(&Stream::Flow))
+    let parts: Vec<&Part> = parts.into_iter().collect();
+    let has = |stream| parts.iter().any(|part| part.stream() == Some(stream));
+    let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
+    let has_flow = Models::open().and_then(|models| Ok(models.find(name)?.flow.is_some())).unwrap_or(false);
+    let both = has_flow && parts.iter().any(|part| !part.array && part.expected.is_none());
+    Streams::of(has(Stream::Rgb), has(Stream::Flow) || both)
 }
 
 /// Fails where weights are given by path, but not for every stream that `--streams` names.
