@@ -136,3 +136,14 @@ fn impossible_timelines_are_told_before_any_work() {
     let two = sandbox.classify("a.mp4 b.mp4 --rgb rgb.safetensors --timeline --srt a.srt");
     two.fails(2, "subtitles belong to one video; give one INPUT with --srt or --vtt");
 }
+
+#[test]
+fn tiny_and_huge_pictures_run_through_both_streams() {
+    let sandbox = Sandbox::with_weights();
+    for size in ["16x16", "3840x2160", "35x161"] {
+        sandbox.ffmpeg(&format!("-f lavfi -i testsrc2=size={size}:rate=25 -frames:v 10 -c:v mpeg4 -y a.mkv"));
+        let both = result(&sandbox, &format!("a.mkv {WEIGHTS}"));
+        assert_eq!(both["video"]["sampled_frames"], 9, "{size}");
+        assert_eq!(both["video"]["width"].as_u64().map(|w| size.starts_with(&w.to_string())), Some(true));
+    }
+}

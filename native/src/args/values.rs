@@ -1,0 +1,174 @@
+//! What options may say.
+
+use clap::ValueEnum;
+use i3d::flow::{Quantize, Tvl1};
+use i3d::fusion::Fusion;
+use i3d::network::{MIN_FRAMES, Stream};
+
+/// More threads than any machine has cores for; many more cannot even be started.
+const MOST_THREADS: usize = 1024;
+
+/// Values of `--preset`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PresetArg {
+    /// As OpenCV's CPU code.
+    Reference,
+    /// Approximate and faster.
+    Fast,
+}
+
+impl From<PresetArg> for Tvl1 {
+    fn from(arg: PresetArg) -> Tvl1 {
+        match arg {
+            PresetArg::Reference => Tvl1::REFERENCE,
+            PresetArg::Fast => Tvl1::FAST,
+        }
+    }
+}
+
+/// Values of `--quantize`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum QuantizeArg {
+    /// Not at all.
+    None,
+    /// As MediaPipe's graph: truncated to 8 bits.
+    Mediapipe,
+    /// As denseflow's JPEGs: rounded to 8 bits.
+    Denseflow,
+    /// As video_features: rounded around 128.
+    VideoFeatures,
+}
+
+impl From<QuantizeArg> for Quantize {
+    fn from(arg: QuantizeArg) -> Quantize {
+        match arg {
+            QuantizeArg::None => Quantize::None,
+            QuantizeArg::Mediapipe => Quantize::Mediapipe,
+            QuantizeArg::Denseflow => Quantize::Denseflow,
+            QuantizeArg::VideoFeatures => Quantize::VideoFeatures,
+        }
+    }
+}
+
+/// How many frames of a video make its clip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frames {
+    /// The first so many.
+    First(usize),
+    /// Every one.
+    All,
+}
+
+impl std::str::FromStr for Frames {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Frames, String> {
+        match text {
+            "all" => Ok(Frames::All),
+            number => parse_frames(number).map(Frames::First).map_err(|e| format!("{e}, or `all`")),
+        }
+    }
+}
+
+/// Values of `--streams`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Streams {
+    /// Colour frames only.
+    Rgb,
+    /// Optical flow only.
+    Flow,
+    /// Both, fused.
+    Both,
+}
+
+impl Streams {
+    /// The streams that are true; RGB where neither is.
+    pub fn of(rgb: bool, flow: bool) -> Streams {
+        match (rgb, flow) {
+            (true, true) => Streams::Both,
+            (false, true) => Streams::Flow,
+            (_, false) => Streams::Rgb,
+        }
+    }
+
+    /// Whether `stream` is among them.
+    pub fn contains(self, stream: Stream) -> bool {
+        match self {
+            Streams::Rgb => stream == Stream::Rgb,
+            Streams::Flow => stream == Stream::Flow,
+            Streams::Both => true,
+        }
+    }
+
+    /// One or two streams, RGB first.
+    pub fn each(self) -> impl Iterator<Item = Stream> {
+        [Stream::Rgb, Stream::Flow].into_iter().filter(move |&stream| self.contains(stream))
+    }
+}
+
+impl std::fmt::Display for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Streams::Rgb => "rgb",
+            Streams::Flow => "flow",
+            Streams::Both => "both",
+        })
+    }
+}
+
+/// Values of `--stream`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum StreamArg {
+    /// Colour frames.
+    Rgb,
+    /// Optical flow.
+    Flow,
+}
+
+impl From<StreamArg> for Stream {
+    fn from(arg: StreamArg) -> Stream {
+        match arg {
+            StreamArg::Rgb => Stream::Rgb,
+            StreamArg::Flow => Stream::Flow,
+        }
+    }
+}
+
+/// Values of `--fusion`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum FusionArg {
+    /// softmax(rgb + flow), as in the released code.
+    LogitSum,
+    /// softmax((rgb + flow) / 2), the wording of the paper.
+    LogitMean,
+    /// (softmax(rgb) + softmax(flow)) / 2.
+    ProbMean,
+}
+
+impl From<FusionArg> for Fusion {
+    fn from(arg: FusionArg) -> Fusion {
+        match arg {
+            FusionArg::LogitSum => Fusion::LogitSum,
+            FusionArg::LogitMean => Fusion::LogitMean,
+            FusionArg::ProbMean => Fusion::ProbMean,
+        }
+    }
+}
+
+/// A number of frames that the network can take.
+pub fn parse_frames(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(frames) if frames >= MIN_FRAMES => Ok(frames),
+        Ok(_) => Err(format!("the network needs at least {MIN_FRAMES} frames")),
+        Err(_) => Err(format!("give a number of frames, at least {MIN_FRAMES}")),
+    }
+}
+
+/// A number of threads within reason.
+pub fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads) if threads <= MOST_THREADS => Ok(threads),
+        _ => Err(format!("give a number of threads, at most {MOST_THREADS}")),
+    }
+}
