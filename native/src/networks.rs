@@ -22,7 +22,7 @@ const RANDOM_MODEL: &str = "random";
 const RANDOM_SEED: u64 = 0;
 
 /// Which networks to load: those whose weights are given by path; of a model by name, those that the inputs need. I3D is
-/// a two-stream network, so a video needs both where the model has both; random weights gain nothing by a second stream.
+/// a two-stream network, so a video runs through both where both are installed; random weights gain nothing by a second stream.
 pub fn wanted<'a>(weights: &WeightArgs, parts: impl IntoIterator<Item = &'a Part>) -> Streams {
     if by_path(weights) {
         return Streams::of(weights.rgb.is_some(), weights.flow.is_some());
@@ -30,7 +30,7 @@ pub fn wanted<'a>(weights: &WeightArgs, parts: impl IntoIterator<Item = &'a Part
     let parts: Vec<&Part> = parts.into_iter().collect();
     let has = |stream| parts.iter().any(|part| part.stream() == Some(stream));
     let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    let has_flow = Models::open().and_then(|models| Ok(models.find(name)?.flow.is_some())).unwrap_or(false);
+    let has_flow = Models::open().is_ok_and(|models| models.stream_path(name, Stream::Flow).is_ok());
     let both = has_flow && parts.iter().any(|part| !part.array && part.expected.is_none());
     Streams::of(has(Stream::Rgb), has(Stream::Flow) || both)
 }

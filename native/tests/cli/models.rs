@@ -93,6 +93,11 @@ fn a_model_by_name_loads_the_streams_that_the_inputs_need() {
     let result = sandbox.classify("--rgb-clip rgb.npy --flow-clip flow.npy --json -").ok().json();
     assert_eq!(result["fused"]["logits"].as_array().map(Vec::len), Some(5));
     sandbox.i3d("dump flow.npy --device cpu --endpoint Logits -o x.npy").ok();
+    // A video now runs through both, unless somebody says otherwise.
+    let result = sandbox.classify("a.mp4 --json -").ok().json();
+    assert_eq!(result["fused"]["logits"].as_array().map(Vec::len), Some(5));
+    let result = sandbox.classify("a.mp4 --streams rgb --json -").ok().json();
+    assert_eq!(result["fused"], Value::Null);
 }
 
 #[test]
