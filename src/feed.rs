@@ -7,7 +7,7 @@ use web_time::Instant;
 use crate::backend::Device;
 use crate::clip::Clip;
 use crate::error::{Error, Result};
-use crate::flow::{FlowEngine, Gray, Quantize, Tvl1, flow_clip};
+use crate::flow::{FlowEngine, FlowPreprocess, Gray, Quantize, Tvl1, flow_clip};
 use crate::network::Stream;
 use crate::preprocess::{Preprocess, RgbPreprocess};
 use crate::video::{Color, FrameSource, Pixels, Rate, Samples, VideoInfo};
@@ -246,6 +246,8 @@ impl<S: FrameSource> Feed<S> {
 
     /// Every parameter of the way from the video to the inputs.
     pub fn describe(&self) -> Preprocess {
-        self.preprocess.describe(self.options.rate, self.color)
+        let FeedOptions { tvl1, quantize, .. } = self.options;
+        let flow = self.has_flow().then(|| FlowPreprocess::new(tvl1, quantize));
+        Preprocess { flow, ..self.preprocess.describe(self.options.rate, self.color) }
     }
 }

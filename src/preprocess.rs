@@ -12,6 +12,7 @@
 //! 5. Centre crop, `x / 127.5 - 1`.
 
 use crate::error::{Error, Result};
+use crate::flow::FlowPreprocess;
 use crate::video::{Color, Frame, Pixels, Rate, Rotation};
 
 /// The RGB preprocessing of I3D: resize the short side, crop the centre, scale to `[-1, 1]`.
@@ -66,6 +67,9 @@ pub struct Preprocess {
     pub channels: &'static str,
     /// Smallest and largest input value.
     pub range: [f32; 2],
+    /// How optical flow was made, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowPreprocess>,
 }
 
 impl RgbPreprocess {
@@ -158,6 +162,7 @@ impl RgbPreprocess {
             color,
             channels: "rgb",
             range: [-1.0, 1.0],
+            flow: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Flow fields to the input of the flow network.
 
-use super::Flow;
+use super::{Flow, Tvl1};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 
@@ -10,7 +10,7 @@ pub const BOUND: f32 = 20.0;
 /// How flow is rounded on its way to the network. Flow networks were trained on flow stored in 8 bits, each pipeline
 /// with its own formula; all of them map -20 to 20 pixels to about -1 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Quantize {
     /// Not at all: `v / 20`.
     #[default]
@@ -44,6 +44,29 @@ impl Quantize {
                 2.0 * q / 255.0 - 1.0
             }
         }
+    }
+}
+
+/// Every parameter of the way from frames to flow input, for results that can be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct FlowPreprocess {
+    /// How flow is found.
+    pub algorithm: &'static str,
+    /// Its parameters.
+    pub tvl1: Tvl1,
+    /// How colours become grey.
+    pub grey: &'static str,
+    /// Displacement in pixels that is cut off and becomes 1.
+    pub bound_px: f32,
+    /// How it is rounded.
+    pub quantize: Quantize,
+}
+
+impl FlowPreprocess {
+    /// The description of flow with these parameters.
+    pub fn new(tvl1: Tvl1, quantize: Quantize) -> FlowPreprocess {
+        let (algorithm, grey) = ("TV-L1, OpenCV semantics", "0.299 r + 0.587 g + 0.114 b, whole numbers");
+        FlowPreprocess { algorithm, tvl1, grey, bound_px: BOUND, quantize }
     }
 }
 

