@@ -208,18 +208,6 @@ impl Plan {
     pub fn weight_bytes(&self) -> u64 {
         self.network.units().iter().map(|u| 4 * (u.weights() + u.out_channels) as u64).sum()
     }
-
-    /// Bytes that a step reads and writes once: input, output and weights.
-    pub fn traffic(&self, step: &Step) -> u64 {
-        let output = self.buffers[step.output].shape.with_channels(step.channels).bytes();
-        let weights = match step.kernel {
-            Kernel::Conv { window, .. } => {
-                4 * (window.taps() * self.buffers[step.input].shape.c * step.channels) as u64
-            }
-            _ => 0,
-        };
-        self.buffers[step.input].shape.bytes() + output + weights
-    }
 }
 
 /// Intermediate outputs of a module's branches have a `Branch_` in their name and alias each other; the rest are endpoints.

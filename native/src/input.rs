@@ -111,7 +111,8 @@ pub fn load(
     let loaded = match part.array {
         true => load_array(part, args.frames, talk)?,
         false => {
-            let mut feed = open_feed(part, &[stream], args, flow, classifier)?;
+            let options = feed_options(&[stream], args, flow, classifier)?;
+            let mut feed = Feed::new(video::open(&part.path)?, &[stream], options, classifier.device())?;
             let bar = talk.bar("decoding", feed.info().frames.unwrap_or(0), Unit::Frames);
             let clips = pollster::block_on(feed.clips(&mut |frames| bar.set_position(frames as u64)));
             let clips = clips.map_err(|error| about(part, error))?;
@@ -156,22 +157,6 @@ pub fn about(part: &Part, error: Error) -> Error {
 
 /// A video, decoded by whatever is right for it.
 pub type VideoFeed = Feed<Box<dyn FrameSource + Send>>;
-
-/// Opens a video for the networks of `streams`.
-pub fn open_feed(
-    part: &Part,
-    streams: &[Stream],
-    args: &ClipArgs,
-    flow: FlowChoice,
-    classifier: &Classifier,
-) -> Result<VideoFeed> {
-    Feed::new(
-        video::open(&part.path)?,
-        streams,
-        feed_options(streams, args, flow, classifier)?,
-        classifier.device(),
-    )
-}
 
 /// How to make the inputs of `streams`, whose networks must take pictures of one size.
 pub fn feed_options(

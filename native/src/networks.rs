@@ -28,11 +28,12 @@ pub fn wanted<'a>(weights: &WeightArgs, parts: impl IntoIterator<Item = &'a Part
         return Streams::of(weights.rgb.is_some(), weights.flow.is_some());
     }
     let parts: Vec<&Part> = parts.into_iter().collect();
-    let has = |stream| parts.iter().any(|part| part.stream() == Some(stream));
+    // Asked once: an array is read for its stream.
+    let needed: Vec<Stream> = parts.iter().filter_map(|part| part.stream()).collect();
     let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
     let has_flow = Models::open().is_ok_and(|models| models.stream_path(name, Stream::Flow).is_ok());
     let both = has_flow && parts.iter().any(|part| !part.array && part.expected.is_none());
-    Streams::of(has(Stream::Rgb), has(Stream::Flow) || both)
+    Streams::of(needed.contains(&Stream::Rgb), needed.contains(&Stream::Flow) || both)
 }
 
 /// Fails where weights are given by path, but not for every stream that `--streams` names.

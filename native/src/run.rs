@@ -7,7 +7,7 @@ use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
 use i3d::network::{I3d, LOGITS, MIN_FRAMES, Stream};
 use i3d::plan::Plan;
-use i3d::weights::Checkpoint;
+use i3d::weights::{Checkpoint, LoadReport};
 use i3d::{Error, Result, labels};
 
 use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs};
@@ -58,9 +58,8 @@ fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
     if let (Some(names), Some(path)) = (&names, &args.labels) {
         labels::check(&path.display().to_string(), names, network.classes)?;
     }
-    let bytes = to_safetensors(&checkpoint, names)?;
+    let (bytes, report) = to_safetensors(&checkpoint, names)?;
     output.finish(&bytes)?;
-    let (_, report) = checkpoint.load(&network)?;
     let (from, to) = (args.checkpoint.display(), args.output.display());
     talk.note(format!("{from} ({}): {report}", checkpoint.format));
     talk.note(format!(
@@ -72,13 +71,14 @@ fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// A complete checkpoint as safetensors; labels are the given ones, those it carries, or Kinetics by their number.
-fn to_safetensors(checkpoint: &Checkpoint, names: Option<Vec<String>>) -> Result<Vec<u8>> {
+/// A complete checkpoint as safetensors, and what was found in it; labels are the given ones, those it carries, or
+/// Kinetics by their number.
+fn to_safetensors(checkpoint: &Checkpoint, names: Option<Vec<String>>) -> Result<(Vec<u8>, LoadReport)> {
     let network = checkpoint.network()?;
     // Loading is the check that nothing is missing or left over.
-    checkpoint.load(&network)?;
+    let (_, report) = checkpoint.load(&network)?;
     let known = || checkpoint.metadata.labels.clone().or_else(|| labels::for_classes(network.classes));
-    checkpoint.to_safetensors(names.or_else(known).as_deref())
+    Ok((checkpoint.to_safetensors(names.or_else(known).as_deref())?, report))
 }
 
 fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
@@ -243,5 +243,5 @@ fn convert_pulled(files: &SourceFiles) -> Result<Vec<u8>> {
     }
     checkpoint.metadata.source = Some(files.place.clone());
     checkpoint.metadata.name = Some(files.model.to_string());
-    to_safetensors(&checkpoint, files.labels.clone())
+    to_safetensors(&checkpoint, files.labels.clone()).map(|(bytes, _)| bytes)
 }

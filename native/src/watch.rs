@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use i3d::classifier::{Classification, Classifier, LongClip, Segment, Timeline, Windows};
 use i3d::clip::Clip;
-use i3d::feed::{FeedFrame, count_frames};
+use i3d::feed::{Feed, FeedFrame, count_frames};
 use i3d::network::Stream;
 use i3d::preprocess::Preprocess;
 use i3d::video;
@@ -66,9 +66,11 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
         clip.frames = clip.frames.or(Some(Frames::All));
     }
     let feed_options = input::feed_options(options.streams, &clip, options.flow, classifier)?;
+    let size = feed_options.input_size;
+    let clips = || options.streams.iter().map(|stream| Clip::empty(size, size, stream.channels())).collect();
     let mut sink = match options.timeline {
         Some(windows) => Sink::Timeline(Box::new(Timeline::new(classifier, options.streams, windows)?)),
-        None if feed_options.most <= DEFAULT_FRAMES => Sink::Clips(Vec::new()),
+        None if feed_options.most <= DEFAULT_FRAMES => Sink::Clips(clips()),
         None => {
             // Padding depends on the length, so a clip in tiles needs to know it beforehand.
             let spinner = talk.bar("counting frames", 0, Unit::Frames);
@@ -76,16 +78,12 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
             drop(spinner);
             let short = matches!(clip.frames, Some(Frames::First(wanted)) if frames < wanted);
             match short || frames <= DEFAULT_FRAMES {
-                true => Sink::Clips(Vec::new()),
+                true => Sink::Clips(clips()),
                 false => Sink::Long(Box::new(LongClip::new(classifier, options.streams, frames)?)),
             }
         }
     };
-    let mut feed = input::open_feed(part, options.streams, &clip, options.flow, classifier)?;
-    if let Sink::Clips(clips) = &mut sink {
-        let size = feed_options.input_size;
-        *clips = options.streams.iter().map(|stream| Clip::empty(size, size, stream.channels())).collect();
-    }
+    let mut feed = Feed::new(video::open(&part.path)?, options.streams, feed_options, classifier.device())?;
 
     let bar = talk.bar("watching", expected_frames(&feed, &clip), Unit::Frames);
     let (sender, receiver) = sync_channel::<Result<Vec<FeedFrame>>>(AHEAD);

@@ -68,8 +68,8 @@ pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<L
     let quantum = dispatch_quantum(gpu.adapter.is_hardware());
     let mut uniforms: Vec<u8> = Vec::new();
     let mut cuts = Vec::new();
-    for (index, step) in plan.steps.iter().enumerate() {
-        let launch = launch(plan, step);
+    let launches: Vec<Launch> = plan.steps.iter().map(|step| launch(plan, step)).collect();
+    for (index, launch) in launches.iter().enumerate() {
         let [x, y] = launch.groups;
         let per_dispatch = (x as u64 * quantum / launch.work.max(1)).clamp(1, MAX_GROUPS as u64) as usize;
         for first in (0..x).step_by(per_dispatch) {
@@ -85,8 +85,7 @@ pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<L
     gpu.queue.write_buffer(&params, 0, &uniforms);
 
     let mut groups = Vec::new();
-    for step in &plan.steps {
-        let launch = launch(plan, step);
+    for (step, launch) in plan.steps.iter().zip(&launches) {
         let pipeline = gpu.pipeline(launch.kernel, launch.constants)?;
         let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
         let mut bindings =

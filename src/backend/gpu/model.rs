@@ -59,11 +59,6 @@ impl GpuModel {
         &self.network
     }
 
-    /// The device.
-    pub fn gpu(&self) -> &Gpu {
-        &self.gpu
-    }
-
     /// Runs `plan` on `input`.
     ///
     /// # Shapes
