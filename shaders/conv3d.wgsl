@@ -13,6 +13,7 @@ struct Params {
     stride: vec4<u32>,    // T, H, W, 1 for ReLU
     pad: vec4<u32>,       // before T, H, W; first workgroup of this dispatch
     channels: vec4<u32>,  // in fours: input stored, output written, output stored, output offset
+    source: vec4<u32>,    // in fours: first input channel read, input channels read
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -39,10 +40,10 @@ fn inside(at: vec3<i32>) -> bool {
     return all(at >= vec3<i32>(0)) && all(at < vec3<i32>(p.input.yzw));
 }
 
-// Index of the first channel group of the input at clip `n`, tap `at`; 0 where the tap lies in the padding.
+// Index of the first channel group read at clip `n`, tap `at`; that of the first position where the tap lies in the padding.
 fn address(n: i32, at: vec3<i32>, ok: bool) -> u32 {
     let i = ((u32(n) * p.input.y + u32(at.x)) * p.input.z + u32(at.y)) * p.input.w + u32(at.z);
-    return select(0u, i * p.channels.x, ok);
+    return p.source.x + select(0u, i * p.channels.x, ok);
 }
 
 fn finish(sum: vec4<f32>) -> vec4<f32> {
@@ -90,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 var i1 = address(o1.x, o1.yzw + tap, in1);
                 var i2 = address(o2.x, o2.yzw + tap, in2);
                 var i3 = address(o3.x, o3.yzw + tap, in3);
-                for (var ci = 0u; ci < p.channels.x; ci++) {
+                for (var ci = 0u; ci < p.source.y; ci++) {
                     // Columns are positions, rows are input channels.
                     let x = mat4x4<f32>(
                         select(zero, input[i0], in0),

@@ -85,7 +85,7 @@ macro_rules! caller {
     }};
 }
 
-const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, pad, channels });
+const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, pad, channels, source });
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });

@@ -13,6 +13,7 @@ struct Params {
     stride: vec4<u32>,    // 2, 2, 2, 1 for ReLU
     pad: vec4<u32>,       // before T, H, W; first workgroup of this dispatch
     channels: vec4<u32>,  // in fours: input stored (1), output written, output stored, output offset
+    source: vec4<u32>,    // in fours: first input channel read, input channels read
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

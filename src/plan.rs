@@ -3,17 +3,21 @@
 //! A plan is data. It can be printed and checked without a device; a backend (`backend`) runs it.
 
 mod arena;
+mod group;
 mod limits;
 mod part;
 mod table;
 
 pub use arena::ALIGNMENT;
+pub use group::Group;
 pub use limits::DeviceLimits;
 pub use part::{Part, TimeRange};
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 use crate::network::{
-    FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Operation, Shape, Source, same_padding,
+    FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Node, Operation, Shape, Source, Target, same_padding,
 };
 
 /// Index of a [`Buffer`] in [`Plan::buffers`].
@@ -118,8 +122,12 @@ pub struct Step {
     pub endpoint: &'static str,
     /// What it computes.
     pub kernel: Kernel,
-    /// The buffer that it reads, whole.
+    /// The buffer that it reads.
     pub input: BufferId,
+    /// First channel of the input that it reads.
+    pub input_offset: usize,
+    /// Number of channels that it reads.
+    pub input_channels: usize,
     /// The buffer that it writes.
     pub output: BufferId,
     /// First channel of the output that it writes.
@@ -236,21 +244,26 @@ impl Builder {
     }
 
     fn record(&mut self, network: &I3d) {
-        // The outputs of the endpoint before, of the endpoint in progress, and of the last node.
-        let (mut trunk, mut current, mut last) = (INPUT, None, INPUT);
+        // The output of the endpoint before, and the tensors inside the endpoint in progress, by name.
+        let (mut trunk, mut inner) = (INPUT, BTreeMap::new());
         let mut unit = 0;
-        let mut nodes = network.nodes().into_iter().peekable();
-        while let Some(node) = nodes.next() {
-            let input = match node.source {
-                Source::Endpoint => trunk,
-                Source::Node => last,
+        let nodes = network.nodes();
+        for (step, node) in nodes.iter().enumerate() {
+            let (input, input_offset) = match &node.source {
+                Source::Endpoint => (trunk, 0),
+                // Nodes stand in the order in which they run, so the tensor has been written.
+                Source::Inner { tensor, first } => {
+                    (inner.get(tensor.as_str()).copied().unwrap_or(trunk), *first)
+                }
             };
             let from = self.buffers[input].shape;
+            let mut input_channels = from.c;
             let (kernel, thw, channels, macs_per_value) = match &node.operation {
                 Operation::Conv(u) => {
                     let (window, thw) = Window::same(from, u.kernel, u.stride);
                     let kernel = Kernel::Conv { unit, window, relu: u.batch_norm };
                     unit += 1;
+                    input_channels = u.in_channels;
                     (kernel, thw, u.out_channels, window.taps() * u.in_channels)
                 }
                 Operation::MaxPool(pool) => {
@@ -263,61 +276,54 @@ impl Builder {
                 }
                 Operation::TimeMean => (Kernel::TimeMean, [1, 1, 1], from.c, 0),
             };
-            let shape = Shape::new(from.n, thw[0], thw[1], thw[2], channels);
-            let step = self.steps.len();
-            let output = match node.concat {
-                None => self.add(buffer(&node.name, shape, step)),
-                Some(_) => match current {
-                    Some(id) => id,
-                    None => {
-                        let total = module_channels(network, node.endpoint).unwrap_or(channels);
-                        self.add(buffer(node.endpoint, shape.with_channels(total), step))
-                    }
-                },
+            let (tensor, first) = match &node.target {
+                Target::Endpoint { first } => (node.endpoint, *first),
+                Target::Inner { tensor, first } => (tensor.as_str(), *first),
             };
+            let shape = Shape::new(from.n, thw[0], thw[1], thw[2], channels);
+            let output = *inner.entry(tensor).or_insert_with(|| {
+                let total = tensor_channels(&nodes, tensor).unwrap_or(channels);
+                self.buffers.push(buffer(tensor, shape.with_channels(total), step));
+                self.buffers.len() - 1
+            });
             self.buffers[input].last = step;
             self.buffers[output].last = step;
-            let macs = (shape.positions() * channels) as u64 * macs_per_value as u64;
-            let channel_offset = node.concat.unwrap_or(0);
             self.steps.push(Step {
-                name: node.name,
+                name: node.name.clone(),
                 endpoint: node.endpoint,
                 kernel,
                 input,
+                input_offset,
+                input_channels,
                 output,
-                channel_offset,
+                channel_offset: first,
                 channels,
-                macs,
+                macs: (shape.positions() * channels) as u64 * macs_per_value as u64,
             });
-            last = output;
-            if node.concat.is_some() {
-                current = Some(output);
-            }
-            if nodes.peek().is_none_or(|next| next.endpoint != node.endpoint) {
-                trunk = current.take().unwrap_or(last);
+            if nodes.get(step + 1).is_none_or(|next| next.endpoint != node.endpoint) {
+                trunk = inner.get(node.endpoint).copied().unwrap_or(output);
+                inner.clear();
             }
         }
         debug_assert!(
             [FEATURES, LOGITS_PER_STEP, LOGITS].iter().all(|n| self.buffers.iter().any(|b| b.name == *n))
         );
     }
-
-    fn add(&mut self, buffer: Buffer) -> BufferId {
-        self.buffers.push(buffer);
-        self.buffers.len() - 1
-    }
 }
 
-/// Output channels of an Inception module: those of its four branches together.
-fn module_channels(network: &I3d, endpoint: &str) -> Option<usize> {
-    let nodes = network.nodes();
-    let branches = nodes.iter().filter(|n| n.endpoint == endpoint && n.concat.is_some());
-    branches
-        .map(|n| match &n.operation {
-            Operation::Conv(unit) => Some(unit.out_channels),
+/// Channels of a tensor that convolutions write, all its parts together; `None` where other nodes write it.
+fn tensor_channels(nodes: &[Node], tensor: &str) -> Option<usize> {
+    let end = |node: &Node| {
+        let (name, first) = match &node.target {
+            Target::Endpoint { first } => (node.endpoint, *first),
+            Target::Inner { tensor, first } => (tensor.as_str(), *first),
+        };
+        match &node.operation {
+            Operation::Conv(unit) if name == tensor => Some(first + unit.out_channels),
             _ => None,
-        })
-        .sum()
+        }
+    };
+    nodes.iter().filter_map(end).max()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod gpu;
 pub mod params;
 pub mod reference;
 mod tiled;
+pub mod winograd;
 
 pub use device::{Device, DeviceInfo, DeviceRequest, Model};
 pub use tiled::{Head, TiledRun, Tiling};

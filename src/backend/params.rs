@@ -18,7 +18,7 @@ pub struct ConvParams {
     pub input: [u32; 4],
     /// Output `[N, T, H, W]`.
     pub output: [u32; 4],
-    /// Kernel `[kT, kH, kW]`, and the rows of weights per tap: the input's channels for the stem, its stored channels
+    /// Kernel `[kT, kH, kW]`, and the rows of weights per tap: the input's channels for the stem, the stored channels read
     /// (the surplus rows are zero) elsewhere.
     pub kernel: [u32; 4],
     /// Stride `[T, H, W]`, and 1 for ReLU, 0 for none.
@@ -28,6 +28,8 @@ pub struct ConvParams {
     /// In groups of four channels: stored input channels, output channels written, stored channels of the output
     /// buffer, first of them that is written.
     pub channels: [u32; 4],
+    /// In groups of four channels: first input channel read, input channels read; the others are unused.
+    pub source: [u32; 4],
 }
 
 /// Parameters of `max_pool3d.wgsl` and `avg_pool3d.wgsl`.
@@ -83,7 +85,7 @@ impl ConvParams {
         let rows = if is_stem(window.size, window.stride, input.shape.c) {
             input.shape.c
         } else {
-            input.stored_channels()
+            step.input_channels.next_multiple_of(4)
         };
         ConvParams {
             input: nthw(input),
@@ -97,6 +99,7 @@ impl ConvParams {
                 (output.stored_channels() / 4) as u32,
                 (step.channel_offset / 4) as u32,
             ],
+            source: [(step.input_offset / 4) as u32, step.input_channels.div_ceil(4) as u32, 0, 0],
         }
     }
 

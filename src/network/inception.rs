@@ -148,8 +148,8 @@ pub struct Node {
     pub operation: Operation,
     /// What it reads.
     pub source: Source,
-    /// First channel that it writes of the endpoint's output, or `None` where the next node alone reads it.
-    pub concat: Option<usize>,
+    /// Where it writes.
+    pub target: Target,
 }
 
 /// What a [`Node`] computes.
@@ -165,13 +165,35 @@ pub enum Operation {
     TimeMean,
 }
 
-/// What a [`Node`] reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a [`Node`] reads: a convolution as many channels as its unit has inputs, a pool all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The output of the endpoint before.
     Endpoint,
-    /// The output of the node before.
-    Node,
+    /// Channels of a tensor inside the endpoint, from `first` on.
+    Inner {
+        /// The tensor's name.
+        tensor: String,
+        /// First channel.
+        first: usize,
+    },
+}
+
+/// Where a [`Node`] writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Channels of the endpoint's output, from `first` on.
+    Endpoint {
+        /// First channel.
+        first: usize,
+    },
+    /// Channels of a tensor inside the endpoint, from `first` on.
+    Inner {
+        /// The tensor's name.
+        tensor: String,
+        /// First channel.
+        first: usize,
+    },
 }
 
 /// One convolution with all its sizes.
@@ -200,11 +222,14 @@ impl Unit {
 
 /// The network as a list of operations in the order in which they run.
 pub(super) fn nodes(network: &I3d) -> Vec<Node> {
+    let output = |first| Target::Endpoint { first };
+    let into = |tensor: &str, first| Target::Inner { tensor: tensor.into(), first };
+    let from = |tensor: &str, first| Source::Inner { tensor: tensor.into(), first };
     let mut nodes = Vec::new();
     let mut channels = network.in_channels;
     for Endpoint { name: endpoint, block } in ENDPOINTS {
-        let mut push = |name: String, operation, source, concat| {
-            nodes.push(Node { endpoint, name, operation, source, concat });
+        let mut push = |name: String, operation, source, target| {
+            nodes.push(Node { endpoint, name, operation, source, target });
         };
         let unit = |name: &str, kernel, stride, in_channels, out_channels| Unit {
             name: name.to_string(),
@@ -218,40 +243,44 @@ pub(super) fn nodes(network: &I3d) -> Vec<Node> {
             Block::Conv { out, kernel, stride } => {
                 let out = network.channels(out);
                 let unit = unit(endpoint, kernel, stride, channels, out);
-                push(endpoint.into(), Operation::Conv(unit), Source::Endpoint, Some(0));
+                push(endpoint.into(), Operation::Conv(unit), Source::Endpoint, output(0));
                 channels = out;
             }
             Block::MaxPool(pool) => {
-                push(endpoint.into(), Operation::MaxPool(pool), Source::Endpoint, Some(0));
+                push(endpoint.into(), Operation::MaxPool(pool), Source::Endpoint, output(0));
             }
             Block::Mixed(mixed) => {
                 let Mixed { b0, b1a, b1b, b2a, b2b, b3b } = mixed.scaled(network);
-                let mut conv = |branch: &str, size, source, in_channels, out, concat| {
+                let mut conv = |branch: &str, size, source, in_channels, out, target| {
                     let name = format!("{endpoint}/{branch}");
                     let unit = unit(&name, [size; 3], [1; 3], in_channels, out);
-                    push(name, Operation::Conv(unit), source, concat);
+                    push(name, Operation::Conv(unit), source, target);
                 };
+                // The inputs of both 3x3x3 units are one tensor: the three units that read the module's input stand
+                // side by side, and so do the two that follow, so that a backend can run them together.
+                let reduced = format!("{endpoint}/Branch_1+2/Conv3d_0a_1x1");
                 let branch_2 = Mixed::branch_2_3x3(endpoint);
-                conv("Branch_0/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b0, Some(0));
-                conv("Branch_1/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b1a, None);
-                conv("Branch_1/Conv3d_0b_3x3", 3, Source::Node, b1a, b1b, Some(b0));
-                conv("Branch_2/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b2a, None);
-                conv(branch_2, 3, Source::Node, b2a, b2b, Some(b0 + b1b));
+                conv("Branch_0/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b0, output(0));
+                conv("Branch_1/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b1a, into(&reduced, 0));
+                conv("Branch_2/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b2a, into(&reduced, b1a));
+                conv("Branch_1/Conv3d_0b_3x3", 3, from(&reduced, 0), b1a, b1b, output(b0));
+                conv(branch_2, 3, from(&reduced, b1a), b2a, b2b, output(b0 + b1b));
                 let pool = format!("{endpoint}/Branch_3/MaxPool3d_0a_3x3");
-                push(pool, Operation::MaxPool(Mixed::POOL), Source::Endpoint, None);
+                push(pool.clone(), Operation::MaxPool(Mixed::POOL), Source::Endpoint, into(&pool, 0));
                 let name = format!("{endpoint}/Branch_3/Conv3d_0b_1x1");
                 let last = unit(&name, [1; 3], [1; 3], channels, b3b);
-                push(name, Operation::Conv(last), Source::Node, Some(b0 + b1b + b2b));
+                push(name, Operation::Conv(last), from(&pool, 0), output(b0 + b1b + b2b));
                 channels = b0 + b1b + b2b + b3b;
             }
             Block::Logits => {
-                push(FEATURES.into(), Operation::AvgPool, Source::Endpoint, None);
+                push(FEATURES.into(), Operation::AvgPool, Source::Endpoint, into(FEATURES, 0));
                 let classifier = Unit {
                     batch_norm: false,
                     ..unit(LOGITS_PER_STEP, [1; 3], [1; 3], channels, network.classes)
                 };
-                push(classifier.name.clone(), Operation::Conv(classifier), Source::Node, None);
-                push(endpoint.into(), Operation::TimeMean, Source::Node, Some(0));
+                let name = classifier.name.clone();
+                push(name, Operation::Conv(classifier), from(FEATURES, 0), into(LOGITS_PER_STEP, 0));
+                push(endpoint.into(), Operation::TimeMean, from(LOGITS_PER_STEP, 0), output(0));
             }
         }
     }

@@ -8,7 +8,7 @@ mod shape;
 
 pub use inception::{
     BATCH_NORM_EPSILON, Block, ENDPOINTS, Endpoint, FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Mixed,
-    Node, Operation, Pool, Source, Unit,
+    Node, Operation, Pool, Source, Target, Unit,
 };
 pub use shape::{Shape, same_padding};
 

@@ -84,3 +84,36 @@ fn clips_below_nine_frames_are_refused() {
     let message = Plan::new(&I3d::paper(Stream::Rgb, 400), 1, 8).expect_err("too short").to_string();
     assert!(message.contains("8 frames") && message.contains("at least 9"), "{message}");
 }
+
+#[test]
+fn groups_cover_every_step_once_and_bring_the_launches_to_33() {
+    let plan = rgb(64);
+    let groups = plan.groups(&[]);
+    let covered: Vec<usize> = groups.iter().flat_map(Group::steps).collect();
+    assert_eq!(covered, (0..plan.steps.len()).collect::<Vec<_>>());
+    // 1a, 2a with 2b, 2c with 3a; three for each of nine modules; 4a, 5a; the head.
+    assert_eq!(groups.len(), 3 + 9 * 3 + 2 + 1);
+    let of = |name: &str| {
+        let step = plan.steps.iter().position(|s| s.name == name).expect(name);
+        groups.iter().find(|g| g.steps().contains(&step)).expect(name).clone()
+    };
+    let module = of("Mixed_4b/Branch_0/Conv3d_0a_1x1");
+    assert!(matches!(&module, Group::Siblings(steps) if steps.len() == 3), "{module:?}");
+    assert!(matches!(of("Mixed_5b/Branch_2/Conv3d_0a_3x3"), Group::Branches(steps) if steps.len() == 2));
+    assert!(matches!(of("Mixed_3c/Branch_3/Conv3d_0b_1x1"), Group::PoolConv(_)));
+    assert!(matches!(of("MaxPool3d_3a_3x3"), Group::ConvPool(_)));
+    assert!(matches!(of(FEATURES), Group::Head(_)));
+}
+
+#[test]
+fn what_is_observed_is_stored() {
+    let plan = rgb(64);
+    for name in plan.observable() {
+        let (id, _) = plan.find(name).expect(name);
+        for group in plan.groups(&[id]) {
+            if let Group::PoolConv(first) | Group::ConvPool(first) = group {
+                assert_ne!(plan.steps[first].output, id, "{name} lies inside {group:?}");
+            }
+        }
+    }
+}

@@ -69,9 +69,23 @@ pub fn conv(
     (before, after): (u32, u32),
     relu: bool,
 ) -> Case {
+    sliced([n, t, h, w], (0, ci, 0), co, kernel, stride, (before, after), relu)
+}
+
+/// As [`conv`], on the `ci` channels between `unread` and `behind` others of the input.
+pub fn sliced(
+    [n, t, h, w]: [u32; 4],
+    (unread, ci, behind): (u32, u32, u32),
+    co: u32,
+    kernel: [u32; 3],
+    stride: [u32; 3],
+    (before, after): (u32, u32),
+    relu: bool,
+) -> Case {
     let stem = kernel == [7; 3] && stride == [2; 3] && ci < 4;
-    let (stored, columns) = (ci.next_multiple_of(4), co.next_multiple_of(4));
-    let rows = if stem { ci } else { stored };
+    let (read, columns) = (ci.next_multiple_of(4), co.next_multiple_of(4));
+    let stored = unread + read + behind;
+    let rows = if stem { ci } else { read };
     let mut output = [n, 0, 0, 0];
     let mut pad = [0; 4];
     for (axis, length) in [t, h, w].into_iter().enumerate() {
@@ -86,6 +100,7 @@ pub fn conv(
         stride: [stride[0], stride[1], stride[2], u32::from(relu)],
         pad,
         channels: [stored / 4, columns / 4, total / 4, before / 4],
+        source: [unread / 4, read / 4, 0, 0],
     };
     let taps = kernel.iter().product::<u32>() as usize;
     let mut random = Random(u64::from(ci * 1000 + co + t * h * w));
@@ -171,6 +186,7 @@ pub fn all() -> Vec<Case> {
         conv([1, 1, 1, 1], (8, 12), [3; 3], [1; 3], (0, 0), false),
         conv([1, 6, 5, 8], (4, 16), [1, 3, 3], [1, 2, 2], (0, 0), true),
         conv([1, 7, 6, 5], (5, 6), [3, 2, 1], [2, 1, 2], (0, 0), true),
+        sliced([1, 4, 6, 5], (12, 8, 4), 20, [3; 3], [1; 3], (4, 0), true),
         conv([1, 4, 1, 1], (128, 157), [1; 3], [1; 3], (0, 0), false),
         pool(max, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]),
         pool(max, [2, 5, 7, 6], 12, [3, 3, 3], [2, 2, 2]),

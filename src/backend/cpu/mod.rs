@@ -80,7 +80,8 @@ impl CpuModel {
                     offset: step.channel_offset,
                     channels: step.channels,
                 };
-                conv::conv3d(input, from.shape, window, &weights.kernel, &weights.bias, relu, target, output);
+                let read = from.shape.with_channels(step.input_channels);
+                conv::conv3d(input, read, window, &weights.kernel, &weights.bias, relu, target, output);
             }
             Kernel::MaxPool(window) => pool::max_pool3d(input, from.shape, window, to.shape, output),
             Kernel::AvgPool(window) => pool::avg_pool3d(input, from.shape, window, to.shape, output),
@@ -133,7 +134,7 @@ impl Arenas {
         } else {
             (&high[0][range(from)], &mut low[to.arena][range(to)])
         };
-        (Source { data, stride: from.stored_channels() }, output)
+        (Source { data: &data[step.input_offset..], stride: from.stored_channels() }, output)
     }
 
     /// The values of a buffer as they are stored.

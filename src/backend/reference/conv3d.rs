@@ -6,7 +6,7 @@ use crate::backend::params::ConvParams;
 /// Convolution with zero padding, bias and optional ReLU, written at a channel offset.
 ///
 /// # Shapes
-/// - `input` `[N, T, H, W, 4 * channels[0]]`; only the first `kernel[3]` channels have weights
+/// - `input` `[N, T, H, W, 4 * channels[0]]`; the `kernel[3]` channels from `4 * source[0]` are read
 /// - `weight` `[kT, kH, kW, kernel[3], 4 * channels[1]]`
 /// - `bias` `[4 * channels[1]]`
 /// - `output` `[N, To, Ho, Wo, 4 * channels[2]]`, of which channels from `4 * channels[3]` are written
@@ -18,7 +18,7 @@ pub fn conv3d(p: &ConvParams, input: &[f32], weight: &[f32], bias: &[f32], outpu
             let mut sum = f64::from(bias[co]);
             for ([t, y, x], position) in taps(p.input, p.kernel, p.stride, p.pad, at) {
                 let row = ((t * kh + y) * kw + x) * weight_rows;
-                let base = index(p.input, position) * in_channels;
+                let base = index(p.input, position) * in_channels + 4 * p.source[0] as usize;
                 for ci in 0..weight_rows {
                     sum += f64::from(input[base + ci]) * f64::from(weight[(row + ci) * out_channels + co]);
                 }
