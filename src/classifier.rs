@@ -8,7 +8,7 @@ pub use long::LongClip;
 pub use result::{Classification, Prediction, StreamResult};
 pub use timeline::{Segment, Timeline, Windows};
 
-use crate::backend::{Device, Head, Model, Output, Progress, TiledRun, Tiling};
+use crate::backend::{Device, Head, Model, Output, Progress, RunOptions, TiledRun, Tiling};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedOptions};
@@ -64,6 +64,7 @@ struct Network {
 /// ```
 pub struct Classifier {
     device: Device,
+    options: RunOptions,
     networks: Vec<Network>,
     labels: Vec<String>,
     fusion: Fusion,
@@ -72,7 +73,14 @@ pub struct Classifier {
 impl Classifier {
     /// A classifier without a network; add one or two with [`Classifier::with_checkpoint`].
     pub fn new(device: Device) -> Classifier {
-        Classifier { device, networks: Vec::new(), labels: Vec::new(), fusion: Fusion::default() }
+        let options = RunOptions::default();
+        Classifier { device, options, networks: Vec::new(), labels: Vec::new(), fusion: Fusion::default() }
+    }
+
+    /// Chooses how the networks that are added from now on are run.
+    pub fn with_options(mut self, options: RunOptions) -> Classifier {
+        self.options = options;
+        self
     }
 
     /// Adds the network of a checkpoint, the stream being that of its input channels. Labels come with the checkpoint,
@@ -117,7 +125,11 @@ impl Classifier {
             labels::check(&place, &self.labels, network.classes)?;
         }
         self.networks.retain(|n| n.stream != stream);
-        self.networks.push(Network { stream, model: Model::new(&self.device, weights)?, source });
+        self.networks.push(Network {
+            stream,
+            model: Model::new(&self.device, weights, self.options)?,
+            source,
+        });
         self.networks.sort_by_key(|n| n.stream);
         Ok(self)
     }

@@ -6,7 +6,7 @@ mod common;
 use common::{Random, Tolerance, compare};
 use i3d::backend::cpu::CpuModel;
 use i3d::backend::gpu::GpuModel;
-use i3d::backend::{Output, reference};
+use i3d::backend::{Output, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
 use i3d::weights::Weights;
@@ -53,7 +53,9 @@ fn assert_endpoints(problem: &Problem, got: &Output) {
 fn the_cpu_backend_computes_what_the_twins_compute() {
     for problem in cases().into_iter().map(problem) {
         for threads in [1, 3] {
-            let model = CpuModel::new(Weights::random(&problem.network, 3), threads).expect("threads start");
+            let mut model =
+                CpuModel::new(Weights::random(&problem.network, 3), threads, RunOptions::default())
+                    .expect("threads start");
             let mut last = 0;
             let observe = problem.plan.observable();
             let got = model
@@ -87,7 +89,8 @@ fn the_gpu_backend_computes_what_the_twins_compute() {
 #[test]
 fn clips_of_a_batch_do_not_see_each_other() {
     let network = I3d { classes: 4, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
-    let model = CpuModel::new(Weights::random(&network, 5), 2).expect("threads start");
+    let mut model =
+        CpuModel::new(Weights::random(&network, 5), 2, RunOptions::default()).expect("threads start");
     let (one, two) = (Plan::new(&network, 1, 9).expect("plans"), Plan::new(&network, 2, 9).expect("plans"));
     let input = Random(1).vec(two.buffers[INPUT].shape.len());
     let both = model.run(&two, &input, &["Logits"], &mut |_| ()).expect("runs");

@@ -8,7 +8,7 @@ use values::{parse_frames, parse_threads};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use i3d::backend::DeviceRequest;
+use i3d::backend::{DeviceRequest, RunOptions};
 use i3d::video::Rate;
 
 /// What are people doing in this video?
@@ -88,6 +88,16 @@ pub struct RunArgs {
     /// Threads of the CPU backend [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
     pub threads: usize,
+    /// Direct convolution only: slower, and free of the rounding that faster algorithms add (about 1e-5 of a logit)
+    #[arg(long)]
+    pub precise: bool,
+}
+
+impl RunArgs {
+    /// How the networks are run.
+    pub fn options(&self) -> RunOptions {
+        RunOptions { precise: self.precise }
+    }
 }
 
 /// Which weights.

@@ -34,7 +34,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
         (loaded, names, first)
     };
     // The first device is closed by now, so that only one set of buffers exists at a time.
-    let other = RunArgs { device: args.against.clone(), threads: args.run.threads };
+    let other = RunArgs { device: args.against.clone(), ..args.run };
     let (mut classifier, _) = networks::open(&args.weights, &other, streams, Talk { quiet: true })?;
     let second = observe(&mut classifier, &loaded.clip, &names, talk)?;
     if first.0 == second.0 {

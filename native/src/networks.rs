@@ -54,7 +54,8 @@ pub fn open(
     wanted: Streams,
     talk: Talk,
 ) -> Result<(Classifier, String)> {
-    let mut classifier = Classifier::new(pollster::block_on(Device::open(&run.device, run.threads))?);
+    let device = pollster::block_on(Device::open(&run.device, run.threads))?;
+    let mut classifier = Classifier::new(device).with_options(run.options());
     if by_path(weights) {
         for stream in wanted.each() {
             if let Some(path) = path_of(weights, stream) {

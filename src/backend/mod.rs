@@ -17,6 +17,13 @@ use crate::error::Result;
 use crate::network::Shape;
 use crate::plan::{Buffer, BufferId, Plan};
 
+/// How a network is run, beside the device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Direct convolution only: Winograd's algorithm, which is faster, rounds a little more (about 1e-6 a layer).
+    pub precise: bool,
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -67,6 +74,11 @@ impl Observed {
     fn new(plan: &Plan, names: &[&str]) -> Result<Observed> {
         let find = |name: &&str| plan.find(name).map(|(id, step)| (step, id));
         names.iter().map(find).collect::<Result<_>>().map(Observed)
+    }
+
+    /// The buffers.
+    fn buffers(&self) -> Vec<BufferId> {
+        self.0.iter().map(|(_, id)| *id).collect()
     }
 
     /// Buffers that are complete after step `index`.

@@ -7,9 +7,13 @@ pub const ALIGNMENT: u64 = 256;
 
 /// Gives every buffer an arena and an offset.
 ///
-/// Buffers that one step reads and writes get different arenas; three are enough for a chain of Inception modules
+/// Buffers that one step, or one [`Group`](super::Group) of steps, reads and writes get different arenas; three are enough for a chain of Inception modules
 /// (module input, module output, branch intermediates). Within an arena, buffers whose lifetimes overlap do not.
 pub(super) fn assign(steps: &[Step], buffers: &mut [Buffer]) {
+    // Where two steps run as one, the second writes while the first still reads.
+    for b in buffers.iter_mut() {
+        b.last = (b.last + 1).min(steps.len() - 1);
+    }
     for id in 0..buffers.len() {
         let taken = neighbours(steps, id).filter(|&other| other < id).map(|other| buffers[other].arena);
         let taken: Vec<usize> = taken.collect();
@@ -40,11 +44,15 @@ pub(super) fn sizes(buffers: &[Buffer]) -> Vec<u64> {
     sizes
 }
 
-/// Buffers that some step binds together with `id`, one for reading and the other for writing.
+/// Buffers that some step, or two steps that may run as one, bind together with `id`, one for reading and the other for
+/// writing.
 fn neighbours(steps: &[Step], id: BufferId) -> impl Iterator<Item = BufferId> {
-    steps.iter().filter_map(move |s| match (s.input == id, s.output == id) {
-        (true, false) => Some(s.output),
-        (false, true) => Some(s.input),
+    let single = steps.iter().map(|s| (s.input, s.output));
+    let pairs = steps.windows(2).filter(|pair| pair[0].output == pair[1].input);
+    let both = single.chain(pairs.map(|pair| (pair[0].input, pair[1].output)));
+    both.filter_map(move |(input, output)| match (input == id, output == id) {
+        (true, false) => Some(output),
+        (false, true) => Some(input),
         _ => None,
     })
 }

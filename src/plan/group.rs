@@ -15,7 +15,7 @@ pub enum Group {
     Branches(Range<usize>),
     /// A max pool, and the 1x1x1 convolution that alone reads it.
     PoolConv(usize),
-    /// A convolution, and the max pool that alone reads it.
+    /// A 3x3x3 convolution, and the max pool that alone reads it.
     ConvPool(usize),
     /// Average pool, classifier and mean over time.
     Head(usize),
@@ -77,8 +77,7 @@ impl Plan {
                 Group::PoolConv(first)
             }
             [a, b, ..]
-                if matches!((a.kernel, b.kernel), (Kernel::Conv { .. }, Kernel::MaxPool(_)))
-                    && self.hands_over(a, b, observed) =>
+                if cubic(a) && matches!(b.kernel, Kernel::MaxPool(_)) && self.hands_over(a, b, observed) =>
             {
                 Group::ConvPool(first)
             }

@@ -48,6 +48,16 @@ fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
         for step in &plan.steps {
             assert_ne!(plan.buffers[step.input].arena, plan.buffers[step.output].arena, "{}", step.name);
         }
+        for group in plan.groups(&[]) {
+            let steps = &plan.steps[group.steps()];
+            let fused = matches!(group, Group::PoolConv(_) | Group::ConvPool(_));
+            for (reader, writer) in
+                steps.iter().flat_map(|r| steps.iter().map(move |w| (r, w))).filter(|_| fused)
+            {
+                let (from, to) = (&plan.buffers[reader.input], &plan.buffers[writer.output]);
+                assert!(reader.input == writer.output || from.arena != to.arena, "{group:?}");
+            }
+        }
         for (i, a) in plan.buffers.iter().enumerate() {
             assert_eq!(a.offset % ALIGNMENT, 0);
             for b in &plan.buffers[i + 1..] {

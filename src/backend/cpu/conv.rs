@@ -1,119 +1,120 @@
-//! Convolution as matrix multiplication on blocks of output positions that fit the cache.
+//! Direct convolution as matrix multiplication on blocks of output positions that fit the cache.
 
 use rayon::prelude::*;
 
 use super::Source;
+use super::gemm::{Matrix, Product, SharedRows, multiply};
+use super::memory::Scratch;
+use super::pool::max_line;
 use crate::network::Shape;
 use crate::plan::Window;
 
-/// Floats of gathered input per block: 1 MiB, the second-level cache of one current core.
-const BLOCK_FLOATS: usize = 256 << 10;
+/// Floats of gathered input per block: 384 KiB leave room for weights in a second-level cache of 512 KiB.
+const BLOCK_FLOATS: usize = 96 << 10;
 
-/// Where a convolution writes.
-#[derive(Clone, Copy)]
-pub(super) struct Target {
-    /// Shape of the whole output buffer; its channel count is not used.
-    pub shape: Shape,
-    /// Channels from one position to the next.
-    pub stride: usize,
+/// Output channels: their weights, and where they are written.
+pub(super) struct Part<'a> {
+    /// `[taps * C, channels]`
+    pub kernel: &'a [f32],
+    /// `[channels]`
+    pub bias: &'a [f32],
+    /// Whether negative outputs become zero.
+    pub relu: bool,
+    /// The output buffer.
+    pub output: SharedRows<'a>,
     /// First channel that is written.
     pub offset: usize,
-    /// Number of channels that are written.
-    pub channels: usize,
 }
 
-/// Convolution with zero padding, bias and optional ReLU.
+/// What the rows of the left matrix are.
+pub(super) enum Rows {
+    /// The taps of a convolution.
+    Taps(Window),
+    /// The values of a max pool that no buffer holds, for a 1x1x1 convolution.
+    Pooled(Window),
+}
+
+/// Convolution with zero padding, bias and optional ReLU, of one input into one or more outputs.
 ///
 /// # Shapes
 /// - `input` `[N, T, H, W, C]` with `from` as shape and its own channel stride
-/// - `kernel` `[kT, kH, kW, C, Co]`, `bias` `[Co]`
-/// - `output` `[N, To, Ho, Wo, target.stride]`, of which `target.channels` from `target.offset` are written
-#[expect(clippy::too_many_arguments, reason = "the operands of a convolution")]
+/// - outputs `[N, To, Ho, Wo, ..]` with `to` as positions
 pub(super) fn conv3d(
     input: Source<'_>,
     from: Shape,
-    window: Window,
-    kernel: &[f32],
-    bias: &[f32],
-    relu: bool,
-    target: Target,
-    output: &mut [f32],
+    rows: &Rows,
+    to: Shape,
+    parts: &[Part<'_>],
+    scratch: &Scratch,
 ) {
+    let window = match rows {
+        Rows::Taps(window) => *window,
+        Rows::Pooled(_) => Window { size: [1; 3], stride: [1; 3], pad_before: [0; 3], pad_after: [0; 3] },
+    };
     let depth = window.taps() * from.c;
     // A 1x1x1 convolution needs no gathering: its rows are the input's, possibly from a later frame on.
     let later = (-window.pad_before[0]) as usize * from.h * from.w;
-    let aligned = from.thw() == target.shape.thw() || from.n == 1;
-    let pointwise = window.taps() == 1 && window.stride == [1; 3] && aligned;
+    let aligned = from.thw() == to.thw() || from.n == 1;
+    let pointwise = matches!(rows, Rows::Taps(_)) && window.taps() == 1 && window.stride == [1; 3] && aligned;
     // Blocks small enough for the cache, and enough of them to keep every thread busy.
-    let positions = target.shape.positions();
-    let share = positions.div_ceil(4 * rayon::current_num_threads());
-    let rows = (BLOCK_FLOATS / depth).clamp(48, 1024).min(share.max(48));
-    output.par_chunks_mut(rows * target.stride).enumerate().for_each_init(
-        Vec::new,
-        |gathered, (block, out)| {
-            let first = block * rows;
-            let count = out.len() / target.stride;
-            let (lhs, lhs_stride) = if pointwise {
-                (&input.data[(first + later) * input.stride..], input.stride)
-            } else {
-                gathered.resize(rows * depth, 0.0);
-                for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
-                    gather(input, from, window, target.shape, first + row, values);
+    let positions = to.positions();
+    let share = positions.div_ceil(4 * rayon::current_num_threads()).max(48);
+    let mut block = (BLOCK_FLOATS / depth).clamp(48, 512).min(share);
+    if matches!(rows, Rows::Pooled(_)) {
+        block = block.next_multiple_of(to.w);
+    }
+    let memory = match rows {
+        Rows::Taps(_) if pointwise => 0,
+        Rows::Taps(_) => block * depth,
+        // The pooled rows, and one row of columns before they are pooled.
+        Rows::Pooled(_) => block * input.stride + from.w * input.stride,
+    };
+    (0..positions.div_ceil(block)).into_par_iter().for_each(|index| {
+        let first = index * block;
+        let count = block.min(positions - first);
+        scratch.with(memory, |gathered| {
+            let lhs = match rows {
+                Rows::Taps(_) if pointwise => {
+                    Matrix { data: &input.data[(first + later) * input.stride..], stride: input.stride }
                 }
-                (&gathered[..], depth)
-            };
-            let out = &mut out[target.offset..];
-            multiply(lhs, lhs_stride, kernel, [count, target.channels, depth], out, target.stride);
-            for row in out.chunks_mut(target.stride) {
-                for (value, b) in row.iter_mut().zip(bias) {
-                    *value += b;
-                    if relu {
-                        *value = value.max(0.0);
+                Rows::Taps(window) => {
+                    for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
+                        gather(input, from, *window, to, first + row, values);
                     }
+                    Matrix { data: gathered, stride: depth }
+                }
+                Rows::Pooled(window) => {
+                    let (pooled, column) = gathered.split_at_mut(block * input.stride);
+                    for (row, out) in
+                        pooled[..count * input.stride].chunks_exact_mut(to.w * input.stride).enumerate()
+                    {
+                        max_line(input, from, *window, to, first / to.w + row, column, out);
+                    }
+                    Matrix { data: pooled, stride: input.stride }
+                }
+            };
+            for part in parts {
+                let channels = part.bias.len();
+                let stride = part.output.stride();
+                // SAFETY: blocks have no position in common, and parts write different buffers.
+                let out = unsafe { part.output.rows(first, count, part.offset, channels) };
+                let rhs = Matrix { data: part.kernel, stride: channels };
+                multiply(lhs, rhs, [count, channels, depth], Product { data: out, stride, add: false });
+                for row in out.chunks_mut(stride) {
+                    finish(&mut row[..channels], part.bias, part.relu);
                 }
             }
-        },
-    );
+        });
+    });
 }
 
-/// `output[m, n] = lhs[m, k] x rhs[k, n]` on the calling thread.
-///
-/// # Shapes
-/// `lhs` `m` rows of `k` values `lhs_stride` apart, `rhs` `[k, n]`, `output` `m` rows of `n` values `output_stride` apart.
-fn multiply(
-    lhs: &[f32],
-    lhs_stride: usize,
-    rhs: &[f32],
-    [m, n, k]: [usize; 3],
-    output: &mut [f32],
-    output_stride: usize,
-) {
-    assert!(lhs.len() >= (m - 1) * lhs_stride + k && rhs.len() >= k * n);
-    assert!(output.len() >= (m - 1) * output_stride + n);
-    // SAFETY: the assertions above keep every index `row * stride + column` inside its slice, and `output` is
-    // borrowed mutably, so it overlaps neither operand.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            output.as_mut_ptr(),
-            1,
-            output_stride as isize,
-            false,
-            lhs.as_ptr(),
-            1,
-            lhs_stride as isize,
-            rhs.as_ptr(),
-            1,
-            n as isize,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
+/// Adds the bias and clamps.
+fn finish(row: &mut [f32], bias: &[f32], relu: bool) {
+    for (value, b) in row.iter_mut().zip(bias) {
+        *value += b;
+        if relu {
+            *value = value.max(0.0);
+        }
     }
 }
 

@@ -1,92 +1,157 @@
 //! The CPU backend: the plan on all cores, for machines without a GPU.
 
 mod conv;
+mod gemm;
+mod memory;
+mod packed;
 mod pool;
+mod winograd;
 
-use crate::backend::{Observed, Output, Progress};
+use crate::backend::{Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
-use crate::plan::{Buffer, INPUT, Kernel, Plan, Step};
+use crate::plan::{Group, Kernel, Plan, Step};
 use crate::weights::Weights;
+
+use gemm::SharedRows;
+use memory::{Arenas, Scratch, Taken};
+use packed::Packed;
 
 /// A network with its weights, ready to run on the CPU.
 pub struct CpuModel {
-    weights: Weights,
+    network: I3d,
+    units: Vec<Packed>,
     pool: Option<rayon::ThreadPool>,
+    arenas: Arenas,
+    scratch: Scratch,
 }
 
 impl CpuModel {
-    /// Takes the weights as they are; `threads` 0 means one per core.
-    pub fn new(weights: Weights, threads: usize) -> Result<CpuModel> {
-        Ok(CpuModel { weights, pool: thread_pool(threads)? })
+    /// Prepares the weights; `threads` 0 means one per core.
+    pub fn new(weights: Weights, threads: usize, options: RunOptions) -> Result<CpuModel> {
+        let pool = thread_pool(threads)?;
+        let network = weights.network;
+        let units = match &pool {
+            Some(pool) => pool.install(|| packed::pack(weights, options)),
+            None => packed::pack(weights, options),
+        }?;
+        let threads =
+            pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads());
+        Ok(CpuModel { network, units, pool, arenas: Arenas::default(), scratch: Scratch::new(threads) })
     }
 
     /// The network.
     pub fn network(&self) -> &I3d {
-        &self.weights.network
+        &self.network
     }
 
-    /// Runs `plan` on `input`.
+    /// Runs `plan` on `input`. Memory is kept, so another clip of the same length allocates nothing but its output.
     ///
     /// # Shapes
     /// `input` `[N, T, H, W, C]` of the plan's first buffer.
     pub fn run(
-        &self,
+        &mut self,
         plan: &Plan,
         input: &[f32],
         observe: &[&str],
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Output> {
-        match &self.pool {
-            // `install` wants a `Send` closure; progress need not be, so each step goes to the pool by itself.
-            Some(pool) => self.run_steps(plan, input, observe, progress, |work| pool.install(work)),
-            None => self.run_steps(plan, input, observe, progress, |work| work()),
-        }
-    }
-
-    fn run_steps(
-        &self,
-        plan: &Plan,
-        input: &[f32],
-        observe: &[&str],
-        progress: &mut dyn FnMut(Progress),
-        install: impl Fn(&mut (dyn FnMut() + Send)),
     ) -> Result<Output> {
         let observed = Observed::new(plan, observe)?;
         let mut output = Output::default();
-        let mut arenas = Arenas::new(plan);
+        self.arenas.prepare(plan);
         let mut done = 0;
-        for (index, step) in plan.steps.iter().enumerate() {
-            let (from, to) = arenas.borrow(plan, step, input);
-            install(&mut || self.step(plan, step, from, &mut *to));
-            done += step.macs;
+        for group in plan.groups(&observed.buffers()) {
+            self.run_group(plan, &group, input);
+            let steps = group.steps();
+            done += plan.steps[steps.clone()].iter().map(|step| step.macs).sum::<u64>();
             progress(Progress { done_macs: done, total_macs: plan.macs() });
-            for id in observed.after(index) {
+            for id in steps.flat_map(|index| observed.after(index)) {
                 let buffer = &plan.buffers[id];
-                output.insert(buffer, arenas.read(buffer));
+                output.insert(buffer, self.arenas.read(buffer));
             }
         }
         Ok(output)
     }
 
-    fn step(&self, plan: &Plan, step: &Step, input: Source<'_>, output: &mut [f32]) {
-        let (from, to) = (&plan.buffers[step.input], &plan.buffers[step.output]);
-        match step.kernel {
-            Kernel::Conv { unit, window, relu } => {
-                let weights = &self.weights.units[unit];
-                let target = conv::Target {
-                    shape: to.shape,
-                    stride: to.stored_channels(),
-                    offset: step.channel_offset,
-                    channels: step.channels,
-                };
-                let read = from.shape.with_channels(step.input_channels);
-                conv::conv3d(input, read, window, &weights.kernel, &weights.bias, relu, target, output);
+    /// Runs the steps of `group` on the model's threads.
+    fn run_group(&mut self, plan: &Plan, group: &Group, clip: &[f32]) {
+        let steps = &plan.steps[group.steps()];
+        match (group, steps) {
+            (Group::Siblings(_), [first, ..]) => self.convolve(plan, first, steps, None, clip),
+            (Group::PoolConv(_), [pool, conv]) => {
+                self.convolve(plan, pool, std::slice::from_ref(conv), Some(pool), clip)
             }
-            Kernel::MaxPool(window) => pool::max_pool3d(input, from.shape, window, to.shape, output),
-            Kernel::AvgPool(window) => pool::avg_pool3d(input, from.shape, window, to.shape, output),
-            Kernel::TimeMean => pool::time_mean(input, from.shape, output),
+            _ => steps.iter().for_each(|step| self.run_step(plan, step, clip)),
         }
+    }
+
+    fn run_step(&mut self, plan: &Plan, step: &Step, clip: &[f32]) {
+        if matches!(step.kernel, Kernel::Conv { .. }) {
+            return self.convolve(plan, step, std::slice::from_ref(step), None, clip);
+        }
+        let mut taken = self.arenas.take(plan, step.output);
+        let input = self.arenas.input(plan, step, clip);
+        let (from, to) = (plan.buffers[step.input].shape, plan.buffers[step.output].shape);
+        let (output, scratch) = (taken.values(), &self.scratch);
+        install(self.pool.as_ref(), || match step.kernel {
+            Kernel::MaxPool(window) => pool::max_pool3d(input, from, window, to, scratch, output),
+            Kernel::AvgPool(window) => pool::avg_pool3d(input, from, window, to, output),
+            Kernel::TimeMean => pool::time_mean(input, from, output),
+            Kernel::Conv { .. } => {}
+        });
+        self.arenas.give(taken);
+    }
+
+    /// Runs convolutions of one input, that of the step `source`; where `pool` is given, of its max pool.
+    fn convolve(&mut self, plan: &Plan, source: &Step, convs: &[Step], pool: Option<&Step>, clip: &[f32]) {
+        // Units that share an output share their weights.
+        let units: Vec<(&Step, &Packed)> = convs
+            .iter()
+            .filter_map(|step| match step.kernel {
+                Kernel::Conv { unit, .. } => Some((step, &self.units[unit])),
+                _ => None,
+            })
+            .filter(|(_, packed)| !matches!(packed, Packed::Merged))
+            .collect();
+        let mut taken: Vec<Taken> =
+            units.iter().map(|(step, _)| self.arenas.take(plan, step.output)).collect();
+        let input = self.arenas.input(plan, source, clip);
+        let from = plan.buffers[source.input].shape.with_channels(source.input_channels);
+        let to = plan.buffers[convs[0].output].shape;
+        let scratch = &self.scratch;
+        let mut parts = Vec::new();
+        for ((step, packed), taken) in units.iter().zip(&mut taken) {
+            let Kernel::Conv { window, relu, .. } = step.kernel else { continue };
+            let output = SharedRows::new(taken.values(), plan.buffers[step.output].stored_channels());
+            let offset = step.channel_offset;
+            match packed {
+                Packed::Direct { kernel, bias } => {
+                    parts.push((window, conv::Part { kernel, bias, relu, output, offset }));
+                }
+                Packed::Winograd { kernel, bias } => {
+                    let conv = winograd::Conv { kernel, bias, relu, window, output, offset };
+                    install(self.pool.as_ref(), || winograd::conv3d(input, from, to, &conv, scratch));
+                }
+                Packed::Merged => {}
+            }
+        }
+        if let Some((window, _)) = parts.first() {
+            let rows = match pool.map(|pool| pool.kernel) {
+                Some(Kernel::MaxPool(window)) => conv::Rows::Pooled(window),
+                _ => conv::Rows::Taps(*window),
+            };
+            let parts: Vec<conv::Part<'_>> = parts.into_iter().map(|(_, part)| part).collect();
+            install(self.pool.as_ref(), || conv::conv3d(input, from, &rows, to, &parts, scratch));
+        }
+        taken.into_iter().for_each(|taken| self.arenas.give(taken));
+    }
+}
+
+/// Does `work` on the threads of `pool`, or on the current ones.
+fn install<R: Send>(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() -> R + Send) -> R {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }
 
@@ -106,44 +171,4 @@ pub(crate) fn thread_pool(threads: usize) -> Result<Option<rayon::ThreadPool>> {
 struct Source<'a> {
     data: &'a [f32],
     stride: usize,
-}
-
-/// The physical memory of the activations. The input is not among them: it is read where the caller has it.
-struct Arenas {
-    memory: Vec<Vec<f32>>,
-}
-
-impl Arenas {
-    fn new(plan: &Plan) -> Arenas {
-        let mut bytes = vec![0; plan.arenas().len()];
-        for b in plan.buffers.iter().skip(INPUT + 1) {
-            bytes[b.arena] = bytes[b.arena].max(b.offset + b.stored_bytes());
-        }
-        Arenas { memory: bytes.into_iter().map(|b| vec![0.0; b as usize / 4]).collect() }
-    }
-
-    /// The step's input and output; they lie in different arenas.
-    fn borrow<'a>(&'a mut self, plan: &Plan, step: &Step, input: &'a [f32]) -> (Source<'a>, &'a mut [f32]) {
-        let (from, to) = (&plan.buffers[step.input], &plan.buffers[step.output]);
-        if step.input == INPUT {
-            return (Source { data: input, stride: from.shape.c }, &mut self.memory[to.arena][range(to)]);
-        }
-        let (low, high) = self.memory.split_at_mut(from.arena.max(to.arena));
-        let (data, output) = if from.arena < to.arena {
-            (&low[from.arena][range(from)], &mut high[0][range(to)])
-        } else {
-            (&high[0][range(from)], &mut low[to.arena][range(to)])
-        };
-        (Source { data: &data[step.input_offset..], stride: from.stored_channels() }, output)
-    }
-
-    /// The values of a buffer as they are stored.
-    fn read(&self, buffer: &Buffer) -> &[f32] {
-        &self.memory[buffer.arena][range(buffer)]
-    }
-}
-
-fn range(buffer: &Buffer) -> std::ops::Range<usize> {
-    let first = buffer.offset as usize / 4;
-    first..first + buffer.stored_bytes() as usize / 4
 }

@@ -1,8 +1,9 @@
-//! Pools and the mean over time, one output position at a time with channels in the inner loop.
+//! Pools and the mean over time: whole rows of the input first, then columns, channels in the inner loop.
 
 use rayon::prelude::*;
 
 use super::Source;
+use super::memory::Scratch;
 use crate::network::Shape;
 use crate::plan::Window;
 
@@ -10,15 +11,56 @@ use crate::plan::Window;
 ///
 /// # Shapes
 /// `input` `[N, T, H, W, C]` (shape `from`), `output` `[N, To, Ho, Wo, C]` (shape `to`), channels stored in fours
-pub(super) fn max_pool3d(input: Source<'_>, from: Shape, window: Window, to: Shape, output: &mut [f32]) {
-    windows(input, from, window, to, output, |out, taps| {
-        out.fill(f32::NEG_INFINITY);
-        for tap in taps {
-            for (best, value) in out.iter_mut().zip(tap) {
-                *best = if *value > *best { *value } else { *best };
-            }
-        }
+pub(super) fn max_pool3d(
+    input: Source<'_>,
+    from: Shape,
+    window: Window,
+    to: Shape,
+    scratch: &Scratch,
+    output: &mut [f32],
+) {
+    output.par_chunks_mut(to.w * input.stride).enumerate().for_each(|(line, out)| {
+        scratch.with(from.w * input.stride, |column| max_line(input, from, window, to, line, column, out));
     });
+}
+
+/// One row of a max pool's output, `line` counted over clips, time and height.
+///
+/// # Shapes
+/// `column` memory for a row of the input `[W, stride]`, `out` `[Wo, stride]`
+pub(super) fn max_line(
+    input: Source<'_>,
+    from: Shape,
+    window: Window,
+    to: Shape,
+    line: usize,
+    column: &mut [f32],
+    out: &mut [f32],
+) {
+    let stride = input.stride;
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            // The maximum over time and height of every column, then over the columns of each window.
+            column.fill(f32::NEG_INFINITY);
+            for row in rows(from, window, to, line) {
+                larger(column, &input.data[row * from.w * stride..][..from.w * stride]);
+            }
+            for (x, out) in out.chunks_exact_mut(stride).enumerate() {
+                out.fill(f32::NEG_INFINITY);
+                for ix in inside(window, 2, x, from.w) {
+                    larger(out, &column[ix * stride..][..stride]);
+                }
+            }
+        },
+    );
+}
+
+#[inline(always)]
+fn larger(best: &mut [f32], values: &[f32]) {
+    for (best, value) in best.iter_mut().zip(values) {
+        *best = if *value > *best { *value } else { *best };
+    }
 }
 
 /// Average pool over full windows.
@@ -26,16 +68,17 @@ pub(super) fn max_pool3d(input: Source<'_>, from: Shape, window: Window, to: Sha
 /// # Shapes
 /// As [`max_pool3d`].
 pub(super) fn avg_pool3d(input: Source<'_>, from: Shape, window: Window, to: Shape, output: &mut [f32]) {
-    let size = window.taps() as f32;
-    windows(input, from, window, to, output, |out, taps| {
-        out.fill(0.0);
-        for tap in taps {
-            for (sum, value) in out.iter_mut().zip(tap) {
-                *sum += value;
+    let (size, stride) = (window.taps() as f32, input.stride);
+    output.par_chunks_mut(to.w * stride).enumerate().for_each(|(line, row)| {
+        for (x, out) in row.chunks_exact_mut(stride).enumerate() {
+            out.fill(0.0);
+            for line in rows(from, window, to, line) {
+                for ix in inside(window, 2, x, from.w) {
+                    let tap = &input.data[(line * from.w + ix) * stride..][..stride];
+                    out.iter_mut().zip(tap).for_each(|(sum, value)| *sum += value);
+                }
             }
-        }
-        for sum in out {
-            *sum /= size;
+            out.iter_mut().for_each(|sum| *sum /= size);
         }
     });
 }
@@ -49,40 +92,18 @@ pub(super) fn time_mean(input: Source<'_>, from: Shape, output: &mut [f32]) {
     for (out, steps) in output.chunks_exact_mut(input.stride).zip(input.data.chunks_exact(clip)) {
         out.fill(0.0);
         for step in steps.chunks_exact(input.stride) {
-            for (sum, value) in out.iter_mut().zip(step) {
-                *sum += value;
-            }
+            out.iter_mut().zip(step).for_each(|(sum, value)| *sum += value);
         }
-        for sum in out {
-            *sum /= from.t as f32;
-        }
+        out.iter_mut().for_each(|sum| *sum /= from.t as f32);
     }
 }
 
-/// Calls `reduce` for every output position with the taps of its window that lie inside the input.
-fn windows(
-    input: Source<'_>,
-    from: Shape,
-    window: Window,
-    to: Shape,
-    output: &mut [f32],
-    reduce: impl Fn(&mut [f32], &mut dyn Iterator<Item = &[f32]>) + Sync,
-) {
-    let stride = input.stride;
-    output.par_chunks_mut(to.w * stride).enumerate().for_each(|(line, row)| {
-        let (y, rest) = (line % to.h, line / to.h);
-        let (t, n) = (rest % to.t, rest / to.t);
-        let [ts, ys] = [(0, t, from.t), (1, y, from.h)].map(|(axis, at, n)| inside(window, axis, at, n));
-        for (x, out) in row.chunks_exact_mut(stride).enumerate() {
-            let xs = inside(window, 2, x, from.w);
-            let mut taps =
-                ts.clone().flat_map(|it| ys.clone().map(move |iy| (it, iy))).flat_map(|(it, iy)| {
-                    let first = ((n * from.t + it) * from.h + iy) * from.w + xs.start;
-                    input.data[first * stride..][..xs.len() * stride].chunks_exact(stride)
-                });
-            reduce(out, &mut taps);
-        }
-    });
+/// The rows of the input, counted over clips, time and height, that output row `line` looks at; padding left out.
+fn rows(from: Shape, window: Window, to: Shape, line: usize) -> impl Iterator<Item = usize> {
+    let (y, rest) = (line % to.h, line / to.h);
+    let (t, n) = (rest % to.t, rest / to.t);
+    let (ts, ys) = (inside(window, 0, t, from.t), inside(window, 1, y, from.h));
+    ts.flat_map(move |it| ys.clone().map(move |iy| (n * from.t + it) * from.h + iy))
 }
 
 /// The input positions of a window on one axis, padding left out.
