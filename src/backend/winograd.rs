@@ -12,6 +12,8 @@ use rayon::prelude::*;
 
 /// Outputs of a tile along one axis.
 pub const TILE: usize = 4;
+/// Outputs of a tile of the opening 7x7x7 convolution along one axis: F(3x3, 4x4) has the same points.
+pub const STEM_TILE: usize = 3;
 /// Inputs of a tile along one axis.
 pub const PATCH: usize = 6;
 /// Products of a tile per pair of channels, and so the number of matrix products.
@@ -46,31 +48,31 @@ pub(crate) fn input_transform<const L: usize>(d: [[f32; L]; PATCH]) -> [[f32; L]
     v
 }
 
-/// The 1-D transform of products to outputs, `A^T m`, on `L` independent lanes.
+/// The 1-D transform of products to `M` outputs, `A^T m`, on `L` independent lanes; `M` is [`TILE`] or [`STEM_TILE`].
 #[inline(always)]
-pub(crate) fn output_transform<const L: usize>(m: [[f32; L]; PATCH]) -> [[f32; L]; TILE] {
-    let mut y = [[0.0; L]; TILE];
+pub(crate) fn output_transform<const M: usize, const L: usize>(m: [[f32; L]; PATCH]) -> [[f32; L]; M] {
+    let mut y = [[0.0; L]; M];
     for l in 0..L {
         let [m0, m1, m2, m3, m4, m5] = m.map(|row| row[l]);
         let (sum, difference, sum2, difference2) = (m1 + m2, m1 - m2, m3 + m4, m3 - m4);
         y[0][l] = m0 + sum + sum2;
         y[1][l] = FRAC_1_SQRT_2 * difference + SQRT_2 * difference2;
         y[2][l] = 0.5 * sum + 2.0 * sum2;
-        y[3][l] = 0.5 * FRAC_1_SQRT_2 * difference + 2.0 * SQRT_2 * difference2 + m5;
+        if M == TILE {
+            y[3][l] = 0.5 * FRAC_1_SQRT_2 * difference + 2.0 * SQRT_2 * difference2;
+        }
+        // The point at infinity belongs to the last output.
+        y[M - 1][l] += m5;
     }
     y
 }
 
-/// `G`, the transform of three taps along one axis.
-fn taps_transform() -> [[f64; 3]; PATCH] {
-    let mut g = [[0.0; 3]; PATCH];
-    for (row, (root, norm)) in g.iter_mut().zip(ROOTS.iter().zip(NORMS)) {
-        for (power, value) in row.iter_mut().enumerate() {
-            *value = root.powi(power as i32) / norm;
-        }
-    }
-    g[PATCH - 1][2] = 1.0;
-    g
+/// `G`, the transform of `taps` taps along one axis, row by row.
+fn taps_transform(taps: usize) -> [Vec<f64>; PATCH] {
+    std::array::from_fn(|row| match ROOTS.get(row) {
+        Some(root) => (0..taps).map(|power| root.powi(power as i32) / NORMS[row]).collect(),
+        None => (0..taps).map(|power| f64::from(u8::from(power + 1 == taps))).collect(),
+    })
 }
 
 /// The weights of a 3x3x3 convolution, `G g G^T` over height and width, computed in parallel.
@@ -78,20 +80,42 @@ fn taps_transform() -> [[f64; 3]; PATCH] {
 /// # Shapes
 /// `kernel` `[3, 3, 3, Ci, Co]`; result `[36, 3, Ci, Co]`: points, temporal taps
 pub fn transform_weights(kernel: &[f32], in_channels: usize, out_channels: usize) -> Vec<f32> {
-    let g = taps_transform();
-    // The factor of every tap in every point.
-    let factors: Vec<[f32; 9]> = (0..POINTS)
-        .map(|point| {
-            std::array::from_fn(|tap| (g[point / PATCH][tap / 3] * g[point % PATCH][tap % 3]) as f32)
-        })
-        .collect();
     let plane = in_channels * out_channels;
-    let mut transformed = vec![0.0; POINTS * 3 * plane];
+    transform(kernel, 3, 3, plane)
+}
+
+/// The weights of the opening 7x7x7 convolution with stride 2, for F(3x3, 4x4) on the input's four phases: as every
+/// second pixel is one channel of a quarter-size picture, stride 2 becomes stride 1 and 7 taps become 4.
+///
+/// # Shapes
+/// `kernel` `[7, 7, 7, Ci, Co]`, `pad` the padding before height and width; result `[36, 7, 4 * Ci, Co]`: points,
+/// temporal taps, phases (row, column) with their channels
+pub fn transform_stem(kernel: &[f32], in_channels: usize, out_channels: usize, pad: [isize; 2]) -> Vec<f32> {
+    let plane = in_channels * out_channels;
+    let mut phases = vec![0.0; 7 * 16 * 4 * plane];
+    for (index, out) in phases.chunks_exact_mut(plane).enumerate() {
+        // [kt, tap row, tap column, phase row, phase column]
+        let (px, py, x, y, kt) = (index % 2, index / 2 % 2, index / 4 % 4, index / 16 % 4, index / 64);
+        let tap = |tap: usize, phase: usize, pad: isize| (2 * tap + phase).checked_sub(pad as usize % 2);
+        if let (Some(ky @ 0..7), Some(kx @ 0..7)) = (tap(y, py, pad[0]), tap(x, px, pad[1])) {
+            out.copy_from_slice(&kernel[((kt * 7 + ky) * 7 + kx) * plane..][..plane]);
+        }
+    }
+    transform(&phases, 7, 4, 4 * plane)
+}
+
+/// `[times, taps, taps, plane]` to `[36, times, plane]`.
+fn transform(kernel: &[f32], times: usize, taps: usize, plane: usize) -> Vec<f32> {
+    let g = taps_transform(taps);
+    // The factor of every tap in every point.
+    let factor =
+        |point: usize, tap: usize| (g[point / PATCH][tap / taps] * g[point % PATCH][tap % taps]) as f32;
+    let mut transformed = vec![0.0; POINTS * times * plane];
     transformed.par_chunks_mut(plane).enumerate().for_each(|(index, out)| {
-        let (point, kt) = (index / 3, index % 3);
-        for (tap, &factor) in factors[point].iter().enumerate().filter(|(_, factor)| **factor != 0.0) {
-            let taps = &kernel[(kt * 9 + tap) * plane..][..plane];
-            for (sum, value) in out.iter_mut().zip(taps) {
+        let (point, kt) = (index / times, index % times);
+        for tap in (0..taps * taps).filter(|&tap| factor(point, tap) != 0.0) {
+            let (factor, values) = (factor(point, tap), &kernel[(kt * taps * taps + tap) * plane..][..plane]);
+            for (sum, value) in out.iter_mut().zip(values) {
                 *sum += factor * value;
             }
         }
@@ -121,10 +145,10 @@ mod tests {
             let products: [[f32; PATCH]; PATCH] = std::array::from_fn(|i| {
                 std::array::from_fn(|j| input[i][j] * weights[(i * PATCH + j) * 3 + kt])
             });
-            let rows = output_transform(products);
+            let rows: [[f32; PATCH]; TILE] = output_transform(products);
             for y in 0..TILE {
                 let row: [[f32; 1]; PATCH] = std::array::from_fn(|j| [rows[y][j]]);
-                let got = output_transform(row);
+                let got: [[f32; 1]; TILE] = output_transform(row);
                 for x in 0..TILE {
                     let want: f64 = (0..9)
                         .map(|tap| f64::from(patch[y + tap / 3][x + tap % 3]) * f64::from(taps[kt * 9 + tap]))

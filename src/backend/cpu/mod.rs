@@ -5,6 +5,7 @@ mod gemm;
 mod memory;
 mod packed;
 mod pool;
+mod stem;
 mod winograd;
 
 use crate::backend::{Observed, Output, Progress, RunOptions};
@@ -131,6 +132,10 @@ impl CpuModel {
                 Packed::Winograd { kernel, bias } => {
                     let conv = winograd::Conv { kernel, bias, relu, window, output, offset };
                     install(self.pool.as_ref(), || winograd::conv3d(input, from, to, &conv, scratch));
+                }
+                Packed::Stem { kernel, bias } => {
+                    let conv = winograd::Conv { kernel, bias, relu, window, output, offset };
+                    install(self.pool.as_ref(), || stem::conv3d(input, from, to, &conv, scratch));
                 }
                 Packed::Merged => {}
             }

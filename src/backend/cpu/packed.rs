@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use crate::backend::RunOptions;
-use crate::backend::winograd::transform_weights;
+use crate::backend::params::is_stem;
+use crate::backend::winograd::{transform_stem, transform_weights};
 use crate::error::Result;
-use crate::network::{MIN_FRAMES, Unit};
+use crate::network::{I3d, MIN_FRAMES, Unit, same_padding};
 use crate::plan::{Group, Kernel, Plan};
 use crate::weights::{UnitWeights, Weights};
 
@@ -21,6 +22,13 @@ pub(super) enum Packed {
     /// For Winograd's algorithm.
     Winograd {
         /// `[36, 3 * C, channels]`
+        kernel: Vec<f32>,
+        /// `[channels]`
+        bias: Vec<f32>,
+    },
+    /// For Winograd's algorithm on the phases of the input of the opening convolution.
+    Stem {
+        /// `[36, 7 * 4 * C, channels]`
         kernel: Vec<f32>,
         /// `[channels]`
         bias: Vec<f32>,
@@ -47,6 +55,7 @@ pub(super) fn pack(weights: Weights, options: RunOptions) -> Result<Vec<Packed>>
             }
         }
     }
+    let network = &weights.network;
     let mut rest = weights.units.into_iter().zip(&units).zip(&merged).peekable();
     let mut runs = Vec::new();
     while let Some(((first, unit), _)) = rest.next() {
@@ -58,17 +67,22 @@ pub(super) fn pack(weights: Weights, options: RunOptions) -> Result<Vec<Packed>>
     }
     let packed = runs.into_par_iter().flat_map_iter(|(unit, run)| {
         let more = run.len() - 1;
-        std::iter::once(unit_weights(unit, run, options)).chain((0..more).map(|_| Packed::Merged))
+        std::iter::once(unit_weights(network, unit, run, options)).chain((0..more).map(|_| Packed::Merged))
     });
     Ok(packed.collect())
 }
 
-fn unit_weights(unit: &Unit, run: Vec<UnitWeights>, options: RunOptions) -> Packed {
+fn unit_weights(network: &I3d, unit: &Unit, run: Vec<UnitWeights>, options: RunOptions) -> Packed {
     let bias: Vec<f32> = run.iter().flat_map(|weights| &weights.bias).copied().collect();
     let mut kernels = run.into_iter().map(|weights| weights.kernel);
     match (kernels.next(), kernels.len()) {
         (Some(kernel), 0) if unit.kernel == [3; 3] && unit.stride == [1; 3] && !options.precise => {
             Packed::Winograd { kernel: transform_weights(&kernel, unit.in_channels, unit.out_channels), bias }
+        }
+        (Some(kernel), 0) if is_stem(unit.kernel, unit.stride, unit.in_channels) && !options.precise => {
+            let (_, pad, _) = same_padding(network.input_size, unit.kernel[1], unit.stride[1]);
+            let (ci, co) = (unit.in_channels, unit.out_channels);
+            Packed::Stem { kernel: transform_stem(&kernel, ci, co, [pad as isize; 2]), bias }
         }
         (Some(kernel), 0) => Packed::Direct { kernel, bias },
         (first, _) => {

@@ -1,5 +1,5 @@
 //! 3x3x3 convolution by Winograd's F(4x4, 3x3): tiles of output are transformed, multiplied and transformed back while
-//! they are in the cache.
+//! they are in the cache. The opening convolution (`stem`) shares what happens after the multiplication.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ const LANES: usize = 8;
 
 /// A convolution and where it writes.
 pub(super) struct Conv<'a> {
-    /// Transformed weights `[36, 3 * C, channels]`.
+    /// Transformed weights `[36, 3 * C, channels]`, for the stem `[36, 7 * 4 * C, channels]`.
     pub kernel: &'a [f32],
     /// `[channels]`
     pub bias: &'a [f32],
@@ -35,13 +35,13 @@ pub(super) struct Conv<'a> {
 }
 
 /// The part of the output that one thread computes at a time.
-struct Item {
-    clip: usize,
-    times: Range<usize>,
+pub(super) struct Item {
+    pub clip: usize,
+    pub times: Range<usize>,
     /// Tiles of a frame, row by row.
-    tiles: Range<usize>,
+    pub tiles: Range<usize>,
     /// Output channels.
-    columns: Range<usize>,
+    pub columns: Range<usize>,
 }
 
 /// Convolution with zero padding, bias and optional ReLU.
@@ -51,7 +51,7 @@ struct Item {
 /// - output `[N, To, H, W, ..]` with `to` as positions
 pub(super) fn conv3d(input: Source<'_>, from: Shape, to: Shape, conv: &Conv<'_>, scratch: &Scratch) {
     let channels = conv.bias.len();
-    let items = items(to, channels, rayon::current_num_threads());
+    let items = items(to, TILE, channels, rayon::current_num_threads());
     items.par_iter().for_each(|item| {
         let (tiles, times) = (item.tiles.len(), item.times.len());
         let frame = tiles * from.c;
@@ -75,15 +75,15 @@ pub(super) fn conv3d(input: Source<'_>, from: Shape, to: Shape, conv: &Conv<'_>,
                     );
                 }
             }
-            transform_outputs(products, to, conv, item);
+            transform_outputs::<TILE>(products, to, conv, item);
         });
     });
 }
 
 /// Cuts the output into items of about [`ROWS`] rows, and of fewer channels where there would be too few items for all
-/// threads.
-fn items(to: Shape, channels: usize, threads: usize) -> Vec<Item> {
-    let tiles = to.h.div_ceil(TILE) * to.w.div_ceil(TILE);
+/// threads. Tiles have `tile` rows and columns.
+pub(super) fn items(to: Shape, tile: usize, channels: usize, threads: usize) -> Vec<Item> {
+    let tiles = to.h.div_ceil(tile) * to.w.div_ceil(tile);
     // All time steps where that is possible: the first and the last need two more frames of transformed input.
     let rows = (to.n * to.t * tiles).div_ceil(2 * threads).clamp(16, ROWS);
     let times = to.t.div_ceil(to.t.div_ceil(rows));
@@ -198,22 +198,22 @@ fn load<const L: usize>(values: &[f32]) -> [f32; L] {
 ///
 /// # Shapes
 /// `products` `[36, times, tiles, columns]`
-fn transform_outputs(products: &[f32], to: Shape, conv: &Conv<'_>, item: &Item) {
+pub(super) fn transform_outputs<const M: usize>(products: &[f32], to: Shape, conv: &Conv<'_>, item: &Item) {
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || {
             let plane = products.len() / POINTS;
-            let across = to.w.div_ceil(TILE);
+            let across = to.w.div_ceil(M);
             let columns = item.columns.len();
             let mut at = 0;
             for t in item.times.clone() {
                 for tile in item.tiles.clone() {
-                    let (y, x) = (tile / across * TILE, tile % across * TILE);
+                    let (y, x) = (tile / across * M, tile % across * M);
                     let first = ((item.clip * to.t + t) * to.h + y) * to.w + x;
-                    let size = (TILE.min(to.h - y), TILE.min(to.w - x));
+                    let size = (M.min(to.h - y), M.min(to.w - x));
                     let mut c = 0;
                     while c + LANES <= columns {
-                        tile_out::<LANES>(
+                        tile_out::<M, LANES>(
                             products,
                             plane,
                             at + c,
@@ -226,7 +226,7 @@ fn transform_outputs(products: &[f32], to: Shape, conv: &Conv<'_>, item: &Item) 
                         c += LANES;
                     }
                     while c < columns {
-                        tile_out::<4>(
+                        tile_out::<M, 4>(
                             products,
                             plane,
                             at + c,
@@ -248,7 +248,7 @@ fn transform_outputs(products: &[f32], to: Shape, conv: &Conv<'_>, item: &Item) 
 /// Transforms `L` channels of one tile and writes `size` rows and columns of it, from position `first` on.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "where the tile comes from and where it goes")]
-fn tile_out<const L: usize>(
+fn tile_out<const M: usize, const L: usize>(
     products: &[f32],
     plane: usize,
     at: usize,
@@ -258,18 +258,18 @@ fn tile_out<const L: usize>(
     width: usize,
     size: (usize, usize),
 ) {
-    let mut rows = [[[0.0; L]; PATCH]; TILE];
+    let mut rows = [[[0.0; L]; PATCH]; M];
     for x in 0..PATCH {
         let column: [[f32; L]; PATCH] =
             std::array::from_fn(|y| load(&products[(y * PATCH + x) * plane + at..]));
-        for (row, value) in rows.iter_mut().zip(output_transform(column)) {
+        for (row, value) in rows.iter_mut().zip(output_transform::<M, L>(column)) {
             row[x] = value;
         }
     }
     let bias: [f32; L] = load(&conv.bias[channel..]);
     let least = if conv.relu { 0.0 } else { f32::NEG_INFINITY };
     for (y, row) in rows.into_iter().enumerate().take(size.0) {
-        for (x, value) in output_transform(row).into_iter().enumerate().take(size.1) {
+        for (x, value) in output_transform::<M, L>(row).into_iter().enumerate().take(size.1) {
             // SAFETY: every position and channel belongs to one tile of one item.
             let out = unsafe { conv.output.rows(first + y * width + x, 1, conv.offset + channel, L) };
             for ((out, value), bias) in out.iter_mut().zip(value).zip(bias) {
