@@ -4,7 +4,7 @@ mod long;
 mod result;
 mod timeline;
 
-pub use long::LongClip;
+pub use long::{Arrival, LongClip};
 pub use result::{Classification, Prediction, StreamResult};
 pub use timeline::{Segment, Timeline, Windows};
 
@@ -177,8 +177,8 @@ impl Classifier {
     pub async fn rgb_clip(&self, video: impl FrameSource, frames: usize) -> Result<Clip> {
         let options =
             FeedOptions { most: frames, ..FeedOptions::new(self.required(Stream::Rgb)?.input_size) };
-        let mut feed = Feed::new(video, &[Stream::Rgb], options, &self.device)?;
-        let clips = feed.clips(&mut |_| ()).await?;
+        let mut feed = Feed::new(video, &[Stream::Rgb], options)?;
+        let clips = feed.clips(&self.device, &mut |_| ()).await?;
         match feed.broken() {
             Some(error) => Err(error),
             None => Ok(clips.into_iter().next().unwrap_or_else(|| Clip::empty(0, 0, 3)).looped_to(frames)),

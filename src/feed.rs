@@ -1,19 +1,17 @@
 //! A video as the networks see it, frame by frame: decoded, sampled and preprocessed, in bounded memory.
-
-use std::time::Duration;
-
-use web_time::Instant;
+//!
+//! [`Feed`] decodes and [`FlowInputs`] computes flow; each can have a thread of its own.
 
 use crate::backend::Device;
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::flow::{FlowEngine, FlowPreprocess, Gray, Quantize, Tvl1, flow_clip};
 use crate::network::Stream;
-use crate::preprocess::{Preprocess, RgbPreprocess};
+use crate::preprocess::{Preprocess, RgbPreprocess, Size};
 use crate::video::{Color, FrameSource, Pixels, Rate, Samples, VideoInfo};
 
 /// Frames that are made at a time.
-const CHUNK: usize = 16;
+pub const CHUNK: usize = 16;
 
 /// Which frames of a video to take, and how.
 #[derive(Debug, Clone, Copy)]
@@ -57,51 +55,36 @@ pub fn count_frames(source: impl FrameSource, streams: &[Stream], options: FeedO
     Ok(count.saturating_sub(flow).min(options.most))
 }
 
-/// The inputs of the networks at one moment.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FeedFrame {
-    /// One `[H, W, C]` per stream, in the order in which the streams were named.
-    pub inputs: Vec<Vec<f32>>,
+/// A sampled frame, as far as the streams need it.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// Input of the RGB network, `[H, W, 3]`; empty without an RGB stream.
+    pub rgb: Vec<f32>,
+    /// What flow is computed from; none without a flow stream.
+    pub gray: Option<Gray>,
 }
 
-impl FeedFrame {
-    /// The inputs as slices, as [`Timeline::push`](crate::classifier::Timeline::push) takes them.
-    pub fn slices(&self) -> Vec<&[f32]> {
-        self.inputs.iter().map(Vec::as_slice).collect()
-    }
-}
-
-/// A video on its way to the networks.
+/// A video on its way to the networks: pictures, decoded, sampled and preprocessed.
 ///
-/// The flow at a frame is that to the next frame. With the flow stream among the streams, the last frame of the video has
-/// none and is not given.
+/// With the flow stream among the streams there is one picture more than there are frames, because flow lies between two.
 pub struct Feed<S> {
     samples: Samples<S>,
     options: FeedOptions,
     preprocess: RgbPreprocess,
     streams: Vec<Stream>,
     color: Option<Color>,
-    /// The last frame, which waits for the next one to know its flow.
-    waiting: Option<Picture>,
-    given: usize,
-    engine: FlowEngine,
-    flow_time: Duration,
+    /// A picture that is shown so many times more.
+    repeated: Option<(Picture, usize)>,
+    taken: usize,
     broken: Option<Error>,
 }
 
-/// A sampled frame, as far as the streams need it.
-#[derive(Clone)]
-struct Picture {
-    rgb: Vec<f32>,
-    gray: Option<Gray>,
-}
-
 impl<S: FrameSource> Feed<S> {
-    /// The frames of `source` for `streams`; optical flow is computed on `device`.
+    /// The pictures of `source` for `streams`.
     ///
     /// # Errors
-    /// Rates, sizes and parameters of flow that cannot be.
-    pub fn new(source: S, streams: &[Stream], options: FeedOptions, device: &Device) -> Result<Feed<S>> {
+    /// Rates and sizes that cannot be.
+    pub fn new(source: S, streams: &[Stream], options: FeedOptions) -> Result<Feed<S>> {
         let preprocess = RgbPreprocess::for_input(options.input_size);
         preprocess.validate()?;
         Ok(Feed {
@@ -110,10 +93,8 @@ impl<S: FrameSource> Feed<S> {
             preprocess,
             streams: streams.to_vec(),
             color: None,
-            waiting: None,
-            given: 0,
-            engine: FlowEngine::new(device, &options.tvl1)?,
-            flow_time: Duration::ZERO,
+            repeated: None,
+            taken: 0,
             broken: None,
         })
     }
@@ -122,106 +103,102 @@ impl<S: FrameSource> Feed<S> {
         self.streams.contains(&Stream::Flow)
     }
 
-    /// The next frames, none after the last. A source that breaks in the middle ends there: see [`Feed::broken`].
+    /// The next pictures, at most [`CHUNK`], none after the last. A source that breaks in the middle ends there: see
+    /// [`Feed::broken`].
     ///
     /// # Errors
     /// Sources that break before the first frame, and flow of a video with a single frame.
-    pub async fn next_chunk(&mut self) -> Result<Vec<FeedFrame>> {
-        let wanted = CHUNK.min(self.options.most - self.given);
-        // With flow, one picture more is needed than frames are given.
-        let mut pictures: Vec<Picture> = self.waiting.take().into_iter().collect();
-        let enough = wanted + usize::from(self.has_flow());
-        if wanted == 0 {
-            return Ok(Vec::new());
-        }
-        while pictures.len() < enough && self.broken.is_none() {
-            let sample = match self.samples.next_sample() {
-                Ok(Some(sample)) => sample,
-                Ok(None) => break,
-                Err(error) if self.given + pictures.len() > 0 => {
-                    self.broken = Some(error);
-                    break;
-                }
-                Err(error) => return Err(error),
+    pub fn next_chunk(&mut self) -> Result<Vec<Picture>> {
+        let most = self.options.most.saturating_add(usize::from(self.has_flow()));
+        let wanted = CHUNK.min(most - self.taken);
+        let mut pictures = Vec::new();
+        while pictures.len() < wanted {
+            // A slow video repeats its frames.
+            let Some((picture, times)) =
+                self.repeated.take().map_or_else(|| self.decode(pictures.len()), |r| Ok(Some(r)))?
+            else {
+                break;
             };
-            let planar = matches!(sample.frame.pixels, Pixels::I420 { .. });
-            self.color = self.color.or(planar.then_some(sample.frame.color));
-            let rgb = match self.streams.contains(&Stream::Rgb) {
-                true => self.preprocess.rgb_from_frame(&sample.frame),
-                false => Vec::new(),
-            };
-            let gray =
-                self.has_flow().then(|| Gray::from_frame(&sample.frame, &self.preprocess)).transpose()?;
-            // A slow video repeats its frames; whoever repeats absurdly often is cut off by what is wanted.
-            let times = sample.times.min((self.options.most - self.given).saturating_add(1));
-            pictures.extend(std::iter::repeat_n(Picture { rgb, gray }, times));
+            let now = times.min(wanted - pictures.len());
+            if times > now {
+                self.repeated = Some((picture.clone(), times - now));
+            }
+            pictures.extend(std::iter::repeat_n(picture, now));
         }
-        let chunk = self.assemble(pictures).await?;
-        self.given += chunk.len();
-        Ok(chunk)
+        self.taken += pictures.len();
+        if self.taken == 1 && self.has_flow() {
+            let problem = "the video has a single frame, and optical flow needs two; use --streams rgb";
+            return Err(Error::video("video", problem));
+        }
+        Ok(pictures)
     }
 
-    /// Pictures to inputs; with flow, the last picture goes on waiting.
-    async fn assemble(&mut self, mut pictures: Vec<Picture>) -> Result<Vec<FeedFrame>> {
-        let mut flow = Vec::new();
-        if self.has_flow() {
-            let grays: Vec<Gray> = pictures.iter().filter_map(|p| p.gray.clone()).collect();
-            self.waiting = pictures.pop();
-            if pictures.is_empty() && self.given == 0 && self.waiting.is_some() {
-                let problem = "the video has a single frame, and optical flow needs two; use --streams rgb";
-                return Err(Error::video("video", problem));
-            }
-            if pictures.is_empty() {
-                return Ok(Vec::new());
-            }
-            let start = Instant::now();
-            let flows = self.engine.flows(&grays).await?;
-            self.flow_time += start.elapsed();
-            let clip = flow_clip(&flows, self.preprocess.crop, self.options.quantize)?;
-            flow = clip.data.chunks_exact(clip.frame_len()).map(<[f32]>::to_vec).collect();
-        } else if pictures.len() > self.options.most - self.given {
-            pictures.truncate(self.options.most - self.given);
+    /// The next picture and how often it is shown; `before` were made since the last chunk.
+    fn decode(&mut self, before: usize) -> Result<Option<(Picture, usize)>> {
+        if self.broken.is_some() {
+            return Ok(None);
         }
-        let mut flow = flow.into_iter();
-        let frame = |picture: Picture| {
-            let mut rgb = Some(picture.rgb);
-            let mut input = |stream| match stream {
-                Stream::Rgb => rgb.take().unwrap_or_default(),
-                Stream::Flow => flow.next().unwrap_or_default(),
-            };
-            FeedFrame { inputs: self.streams.iter().map(|&stream| input(stream)).collect() }
+        let sample = match self.samples.next_sample() {
+            Ok(Some(sample)) => sample,
+            Ok(None) => return Ok(None),
+            Err(error) if self.taken + before > 0 => {
+                self.broken = Some(error);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
-        let mut frames: Vec<FeedFrame> = pictures.into_iter().map(frame).collect();
-        frames.truncate(self.options.most - self.given);
-        Ok(frames)
+        let planar = matches!(sample.frame.pixels, Pixels::I420 { .. });
+        self.color = self.color.or(planar.then_some(sample.frame.color));
+        let rgb = match self.streams.contains(&Stream::Rgb) {
+            true => self.preprocess.rgb_from_frame(&sample.frame),
+            false => Vec::new(),
+        };
+        let gray = self.has_flow().then(|| Gray::from_frame(&sample.frame, &self.preprocess)).transpose()?;
+        Ok(Some((Picture { rgb, gray }, sample.times)))
     }
 
-    /// Time spent on optical flow.
-    pub fn flow_time(&self) -> Duration {
-        self.flow_time
-    }
-
-    /// Everything that is left, one clip per stream, in the order in which the streams were named. `progress` hears of the
-    /// frames so far.
+    /// All frames, one clip per stream, in the order in which the streams were named; flow is computed on `device`.
+    /// `progress` hears of the frames so far.
     ///
     /// # Errors
-    /// As [`Feed::next_chunk`].
-    pub async fn clips(&mut self, progress: &mut dyn FnMut(usize)) -> Result<Vec<Clip>> {
+    /// As [`Feed::next_chunk`] and [`FlowInputs::push`].
+    pub async fn clips(&mut self, device: &Device, progress: &mut dyn FnMut(usize)) -> Result<Vec<Clip>> {
         let size = self.options.input_size;
         let empty = |stream: &Stream| Clip::empty(size, size, stream.channels());
         let mut clips: Vec<Clip> = self.streams.iter().map(empty).collect();
+        let mut flow = self.has_flow().then(|| FlowInputs::new(self.options, device)).transpose()?;
         loop {
-            let chunk = self.next_chunk().await?;
+            let mut chunk = self.next_chunk()?;
             if chunk.is_empty() {
-                return Ok(clips);
+                // The last picture has no flow, so no stream shows it.
+                let frames = self.frames();
+                return Ok(clips.into_iter().map(|clip| clip.first(frames)).collect());
             }
-            for frame in &chunk {
-                for (clip, input) in clips.iter_mut().zip(&frame.inputs) {
-                    clip.push_frame(input)?;
+            let flows = match &mut flow {
+                Some(flow) => flow.push(chunk.iter_mut().filter_map(|picture| picture.gray.take())).await?,
+                None => Vec::new(),
+            };
+            for (clip, stream) in clips.iter_mut().zip(&self.streams) {
+                match stream {
+                    Stream::Rgb => chunk.iter().try_for_each(|picture| clip.push_frame(&picture.rgb))?,
+                    Stream::Flow => flows.iter().try_for_each(|input| clip.push_frame(input))?,
                 }
             }
-            progress(self.given);
+            progress(self.frames());
         }
+    }
+
+    /// Frames for the networks that the pictures so far make.
+    pub fn frames(&self) -> usize {
+        self.taken.saturating_sub(usize::from(self.has_flow()))
+    }
+
+    /// Memory that a picture takes, by the size that the container promises.
+    pub fn picture_bytes(&self) -> usize {
+        let VideoInfo { width, height, .. } = *self.info();
+        let rgb = usize::from(self.streams.contains(&Stream::Rgb)) * 3 * self.preprocess.crop.pow(2);
+        let Size { width, height } = self.preprocess.resized(width, height);
+        4 * (rgb + usize::from(self.has_flow()) * width * height)
     }
 
     /// What the container says.
@@ -234,12 +211,7 @@ impl<S: FrameSource> Feed<S> {
         self.samples.decoded()
     }
 
-    /// Frames given so far.
-    pub fn given(&self) -> usize {
-        self.given
-    }
-
-    /// What broke the video in the middle, if anything did; the frames before the break were given.
+    /// What broke the video in the middle, if anything did; the pictures before the break were given.
     pub fn broken(&mut self) -> Option<Error> {
         self.broken.take()
     }
@@ -249,5 +221,45 @@ impl<S: FrameSource> Feed<S> {
         let FeedOptions { tvl1, quantize, .. } = self.options;
         let flow = self.has_flow().then(|| FlowPreprocess::new(tvl1, quantize));
         Preprocess { flow, ..self.preprocess.describe(self.options.rate, self.color) }
+    }
+}
+
+/// Pictures to the inputs of the flow network. The flow at a frame is that to the next frame, so the last one has none.
+pub struct FlowInputs {
+    engine: FlowEngine,
+    crop: usize,
+    quantize: Quantize,
+    /// The last picture, which waits for the next one.
+    last: Option<Gray>,
+}
+
+impl FlowInputs {
+    /// Flow on `device`.
+    ///
+    /// # Errors
+    /// Parameters of flow that cannot be.
+    pub fn new(options: FeedOptions, device: &Device) -> Result<FlowInputs> {
+        let FeedOptions { input_size: crop, tvl1, quantize, .. } = options;
+        Ok(FlowInputs { engine: FlowEngine::new(device, &tvl1)?, crop, quantize, last: None })
+    }
+
+    /// The inputs that more pictures make possible: one per picture, but none for the first of all.
+    ///
+    /// # Shapes
+    /// Returns `[H, W, 2]` each.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn push(&mut self, pictures: impl IntoIterator<Item = Gray>) -> Result<Vec<Vec<f32>>> {
+        let mut grays: Vec<Gray> = self.last.take().into_iter().chain(pictures).collect();
+        let inputs = if grays.len() < 2 {
+            Vec::new()
+        } else {
+            let flows = self.engine.flows(&grays).await?;
+            let clip = flow_clip(&flows, self.crop, self.quantize)?;
+            clip.data.chunks_exact(clip.frame_len()).map(<[f32]>::to_vec).collect()
+        };
+        self.last = grays.pop();
+        Ok(inputs)
     }
 }

@@ -89,9 +89,15 @@ impl RgbPreprocess {
         Ok(())
     }
 
-    /// The size of the whole picture after resizing. The long side is rounded to the nearest pixel, halves up.
+    /// The size of the whole picture after resizing.
     pub fn resized_size(&self, frame: &Frame) -> Size {
         let (width, height) = frame.upright_size();
+        self.resized(width, height)
+    }
+
+    /// The size of a picture of `width` by `height` pixels after resizing. The long side is rounded to the nearest pixel,
+    /// halves up.
+    pub fn resized(&self, width: usize, height: usize) -> Size {
         let short = width.min(height).max(1);
         let long = |side: usize| (2 * side * self.short_side + short) / (2 * short);
         match width <= height {

@@ -5,6 +5,8 @@ mod common;
 
 use common::{Random, Tolerance, compare};
 use i3d::backend::{Device, Model, RunOptions, TiledRun, Tiling, reference};
+use i3d::classifier::{Arrival, Classification, Classifier, LongClip, ModelSource, Timeline, Windows};
+use i3d::clip::Clip;
 use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
 use i3d::plan::{DeviceLimits, INPUT, Part, Plan};
 use i3d::weights::Weights;
@@ -51,6 +53,87 @@ fn tiles_give_the_logits_of_the_whole_clip_on_the_cpu() {
     // Every remainder of the strides (8 in all), tiles that end with the clip, and just before and after that.
     for frames in (9..=18).chain(30..=42).chain([64, 79, 97]) {
         check(&mut model, frames, &tilings);
+        check(&mut model, frames, &[Tiling::WHOLE, Tiling::ahead(frames)]);
+    }
+}
+
+/// A classifier of both streams, and a clip of so many frames for each.
+fn two_streams(frames: usize) -> (Classifier, [Clip; 2]) {
+    let mut classifier = Classifier::new(Device::Cpu { threads: 2 });
+    let clips = [Stream::Rgb, Stream::Flow].map(|stream| {
+        let network = I3d { in_channels: stream.channels(), ..network() };
+        let source = ModelSource { source: "random".into(), sha256: None };
+        let (size, channels) = (network.input_size, stream.channels());
+        let data = Random(frames as u64).vec(frames * size * size * channels);
+        (network, source, Clip { frames, height: size, width: size, channels, data })
+    });
+    let clips = clips.map(|(network, source, clip)| {
+        let empty = Classifier::new(Device::Cpu { threads: 2 });
+        let before = std::mem::replace(&mut classifier, empty);
+        classifier = before.with_weights(Weights::random(&network, 3), source, None).expect("it fits");
+        clip
+    });
+    (classifier, clips)
+}
+
+fn frames_of(clip: &Clip) -> impl Iterator<Item = (Stream, &[f32])> {
+    let stream = clip.stream().expect("a stream");
+    clip.data.chunks_exact(clip.frame_len()).map(move |frame| (stream, frame))
+}
+
+fn assert_same(got: &Classification, want: &Classification, what: &str) {
+    assert_eq!(got.streams.len(), want.streams.len());
+    for (got, want) in got.streams.iter().zip(&want.streams) {
+        assert_eq!((got.stream, got.per_step.shape), (want.stream, want.per_step.shape));
+        compare(&got.per_step.data, &want.per_step.data, Tolerance::NETWORK)
+            .unwrap_or_else(|e| panic!("{what}, {}: {e}", got.stream));
+    }
+}
+
+#[test]
+fn flow_may_come_after_everything_else() {
+    let streams = [Stream::Rgb, Stream::Flow];
+    for frames in [9, 20, 37, 70] {
+        let (mut classifier, [rgb, flow]) = two_streams(frames);
+        let whole = pollster::block_on(classifier.classify(&[&rgb, &flow], &mut |_, _| ())).expect("runs");
+        for arrival in [Arrival::FlowLast, Arrival::InStep] {
+            let mut clip = LongClip::new(&classifier, &streams, frames, arrival).expect("plans");
+            for (stream, frame) in frames_of(&rgb).chain(frames_of(&flow)) {
+                let mut quiet = |_, _| ();
+                let push = clip.push(&mut classifier, stream, frame, &mut quiet);
+                pollster::block_on(push).expect("the tiles run");
+            }
+            let got = clip.finish(&classifier).expect("all frames came");
+            assert_same(&got, &whole, &format!("{frames} frames, {arrival:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_timeline_takes_one_stream_ahead_of_the_other() {
+    let (mut classifier, [rgb, flow]) = two_streams(61);
+    let mut segments = |ahead: usize| {
+        let windows = Windows { window: 16, step: 8 };
+        let streams = [Stream::Rgb, Stream::Flow];
+        let mut timeline = Timeline::new(&classifier, &streams, windows).expect("it fits");
+        // Flow frame by frame, RGB as far ahead of it as asked.
+        let (mut rgb, mut pushed) = (frames_of(&rgb), 0);
+        for (frame, flow) in frames_of(&flow).enumerate() {
+            let more = (frame + 1 + ahead).saturating_sub(pushed);
+            for (stream, values) in rgb.by_ref().take(more).chain([flow]) {
+                pollster::block_on(timeline.push(&mut classifier, stream, values)).expect("it runs");
+            }
+            pushed += more;
+        }
+        pollster::block_on(timeline.finish(&mut classifier)).expect("it ends").0
+    };
+    let in_step = segments(0);
+    assert_eq!(in_step.len(), 7);
+    for ahead in [1, 20, 61] {
+        for (got, want) in segments(ahead).iter().zip(&in_step) {
+            assert_eq!(got.frames, want.frames);
+            assert_same(&got.classification, &want.classification, &format!("{ahead} ahead"));
+        }
     }
 }
 

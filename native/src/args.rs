@@ -85,7 +85,7 @@ pub struct RunArgs {
     /// auto, cpu, gpu, or a part of an adapter's name (see `i3d devices`)
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: DeviceRequest,
-    /// Threads of the CPU backend [default: one per core]
+    /// Threads of everything that is computed on the CPU, together [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
     pub threads: usize,
     /// Direct convolution only: slower, and free of the rounding that faster algorithms add (about 1e-5 of a logit)

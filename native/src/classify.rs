@@ -216,11 +216,10 @@ fn clips(
             let streams: Vec<Stream> = clips.iter().filter_map(|clip| clip.stream()).collect();
             let mut timeline = Timeline::new(classifier, &streams, windows)?;
             for frame in 0..clips.iter().map(|clip| clip.frames).min().unwrap_or(0) {
-                let slices: Vec<&[f32]> = clips
-                    .iter()
-                    .map(|clip| &clip.data[frame * clip.frame_len()..][..clip.frame_len()])
-                    .collect();
-                pollster::block_on(timeline.push(classifier, &slices))?;
+                for (clip, &stream) in clips.iter().zip(&streams) {
+                    let values = &clip.data[frame * clip.frame_len()..][..clip.frame_len()];
+                    pollster::block_on(timeline.push(classifier, stream, values))?;
+                }
             }
             let (segments, mean) = pollster::block_on(timeline.finish(classifier))?;
             (mean, segments)

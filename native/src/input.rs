@@ -112,9 +112,10 @@ pub fn load(
         true => load_array(part, args.frames, talk)?,
         false => {
             let options = feed_options(&[stream], args, flow, classifier)?;
-            let mut feed = Feed::new(video::open(&part.path)?, &[stream], options, classifier.device())?;
+            let mut feed = Feed::new(video::open(&part.path)?, &[stream], options)?;
             let bar = talk.bar("decoding", feed.info().frames.unwrap_or(0), Unit::Frames);
-            let clips = pollster::block_on(feed.clips(&mut |frames| bar.set_position(frames as u64)));
+            let mut progress = |frames| bar.set_position(frames as u64);
+            let clips = pollster::block_on(feed.clips(classifier.device(), &mut progress));
             let clips = clips.map_err(|error| about(part, error))?;
             drop(bar);
             let (mut clips, video) = complete(part, clips, &feed, args, talk)?;
@@ -187,6 +188,15 @@ pub fn feed_options(
     Ok(FeedOptions { rate: args.fps, input_size, most, tvl1, quantize })
 }
 
+/// Frames of the clip that is made of so many sampled frames; where it has more, they are looped.
+pub fn clip_frames(sampled: usize, args: &ClipArgs) -> usize {
+    match args.frames {
+        Some(Frames::First(frames)) => frames,
+        _ if sampled < MIN_FRAMES => LOOP_FRAMES,
+        _ => sampled,
+    }
+}
+
 /// The clips of a video, looped where they are too short, and what there is to say about the video.
 pub fn complete(
     part: &Part,
@@ -195,15 +205,11 @@ pub fn complete(
     args: &ClipArgs,
     talk: Talk,
 ) -> Result<(Vec<Clip>, VideoSummary)> {
-    let sampled = feed.given();
+    let sampled = feed.frames();
     if sampled == 0 {
         return Err(Error::video(part.name(), "no frame could be decoded; copy or download the file again"));
     }
-    let target = match args.frames {
-        Some(Frames::First(frames)) => frames,
-        _ if sampled < MIN_FRAMES => LOOP_FRAMES,
-        _ => sampled,
-    };
+    let target = clip_frames(sampled, args);
     if sampled < target {
         talk.note(format!("{}: {sampled} frames, looped to {target}", part.name()));
     }
@@ -222,9 +228,9 @@ impl VideoSummary {
             height: info.height,
             rotation: info.rotation,
             duration_seconds: info.duration_seconds,
-            sampled_frames: feed.given(),
+            sampled_frames: feed.frames(),
             clip_frames,
-            looped: clip_frames > feed.given(),
+            looped: clip_frames > feed.frames(),
         }
     }
 }

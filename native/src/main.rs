@@ -12,6 +12,7 @@ mod output;
 mod report;
 mod run;
 mod segments;
+mod stages;
 mod talk;
 mod watch;
 

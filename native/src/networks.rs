@@ -47,6 +47,21 @@ pub fn check_streams(weights: &WeightArgs, asked: Streams) -> Result<()> {
     }
 }
 
+/// Opens the device. All that the program computes on the CPU, be it networks, flow or weights, shares one pool of threads,
+/// so `--threads` bounds their sum.
+pub fn device(run: &RunArgs) -> Result<Device> {
+    if run.threads > 0 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(run.threads).build_global();
+        // A second device of one command finds the pool there already, which is an error without a cause.
+        if let Some(cause) = pool.as_ref().err().and_then(std::error::Error::source) {
+            let threads = run.threads;
+            let problem = format!("{threads} threads cannot be started ({cause}); give a smaller --threads");
+            return Err(Error::Usage(problem));
+        }
+    }
+    pollster::block_on(Device::open(&run.device, 0))
+}
+
 /// Opens the device and loads the networks of the `wanted` streams; also gives the model's name for reports.
 pub fn open(
     weights: &WeightArgs,
@@ -54,8 +69,7 @@ pub fn open(
     wanted: Streams,
     talk: Talk,
 ) -> Result<(Classifier, String)> {
-    let device = pollster::block_on(Device::open(&run.device, run.threads))?;
-    let mut classifier = Classifier::new(device).with_options(run.options());
+    let mut classifier = Classifier::new(device(run)?).with_options(run.options());
     if by_path(weights) {
         for stream in wanted.each() {
             if let Some(path) = path_of(weights, stream) {

@@ -131,7 +131,9 @@ pub struct SegmentReport {
     pub top: Vec<Top>,
 }
 
-/// Milliseconds per stage.
+/// Milliseconds per stage. The stages of a video overlap, so they sum up to more than the total: each has the time in which
+/// it was busy, and that includes the time in which it waited for a core that another stage had. Time in which a stage had
+/// nothing to do does not count.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Timings {
     /// Decoding and preprocessing, or reading the array.
@@ -142,7 +144,7 @@ pub struct Timings {
     pub rgb_ms: f64,
     /// The flow network.
     pub flow_network_ms: f64,
-    /// All of it.
+    /// From the first to the result.
     pub total_ms: f64,
 }
 

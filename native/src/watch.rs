@@ -1,11 +1,9 @@
 //! A video through decoding, optical flow and the networks, the three overlapped in time.
 
-use std::sync::mpsc::sync_channel;
-use std::time::Instant;
-
-use i3d::classifier::{Classification, Classifier, LongClip, Segment, Timeline, Windows};
+use i3d::backend::Device;
+use i3d::classifier::{Arrival, Classification, Classifier, LongClip, Segment, Timeline, Windows};
 use i3d::clip::Clip;
-use i3d::feed::{Feed, FeedFrame, count_frames};
+use i3d::feed::{CHUNK, Feed, FlowInputs, count_frames};
 use i3d::network::Stream;
 use i3d::preprocess::Preprocess;
 use i3d::video;
@@ -13,10 +11,14 @@ use i3d::{Error, Result};
 
 use crate::args::{ClipArgs, Frames};
 use crate::input::{self, DEFAULT_FRAMES, FlowChoice, Part, VideoSummary};
+use crate::stages::{self, Done, Event};
 use crate::talk::{Talk, Unit};
 
-/// Chunks of frames that may wait for the networks.
+/// Chunks of frames that may wait between two stages, where a clip can be of any length.
 const AHEAD: usize = 2;
+
+/// Bytes of pictures that may wait for flow, where the clip is short enough to be decoded at once.
+const AHEAD_BYTES: usize = 256 << 20;
 
 /// How to look at a video.
 pub struct Options<'a> {
@@ -42,17 +44,17 @@ pub struct Watched {
     pub preprocess: Preprocess,
     /// What broke the video in the middle.
     pub broken: Option<Error>,
-    /// Time spent on decoding and preprocessing, and on flow; both overlap with the networks.
+    /// Time in which a picture was being decoded or preprocessed.
     pub decode_ms: f64,
-    /// Time spent on flow.
+    /// Time in which flow was being computed.
     pub flow_ms: f64,
 }
 
 /// Where the frames go.
 enum Sink {
-    /// A clip short enough to be held.
-    Clips(Vec<Clip>),
-    /// A long clip in tiles.
+    /// A short clip, held per stream until its length is known.
+    Held(Vec<(Stream, Vec<Vec<f32>>)>),
+    /// A clip of known length, computed as its frames come.
     Long(Box<LongClip>),
     /// Windows.
     Timeline(Box<Timeline>),
@@ -65,82 +67,117 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
         // A timeline is about the whole video.
         clip.frames = clip.frames.or(Some(Frames::All));
     }
-    let feed_options = input::feed_options(options.streams, &clip, options.flow, classifier)?;
-    let size = feed_options.input_size;
-    let clips = || options.streams.iter().map(|stream| Clip::empty(size, size, stream.channels())).collect();
+    let streams = options.streams;
+    let feed_options = input::feed_options(streams, &clip, options.flow, classifier)?;
+    let held = || Sink::Held(streams.iter().map(|&stream| (stream, Vec::new())).collect());
     let mut sink = match options.timeline {
-        Some(windows) => Sink::Timeline(Box::new(Timeline::new(classifier, options.streams, windows)?)),
-        None if feed_options.most <= DEFAULT_FRAMES => Sink::Clips(clips()),
+        Some(windows) => Sink::Timeline(Box::new(Timeline::new(classifier, streams, windows)?)),
+        None if feed_options.most <= DEFAULT_FRAMES => held(),
         None => {
             // Padding depends on the length, so a clip in tiles needs to know it beforehand.
             let spinner = talk.bar("counting frames", 0, Unit::Frames);
-            let frames = count_frames(video::open(&part.path)?, options.streams, feed_options)?;
+            let frames = count_frames(video::open(&part.path)?, streams, feed_options)?;
             drop(spinner);
-            let short = matches!(clip.frames, Some(Frames::First(wanted)) if frames < wanted);
-            match short || frames <= DEFAULT_FRAMES {
-                true => Sink::Clips(clips()),
-                false => Sink::Long(Box::new(LongClip::new(classifier, options.streams, frames)?)),
+            match input::clip_frames(frames, &clip) > frames || frames <= DEFAULT_FRAMES {
+                true => held(),
+                false => Sink::Long(Box::new(LongClip::new(classifier, streams, frames, Arrival::InStep)?)),
             }
         }
     };
-    let mut feed = Feed::new(video::open(&part.path)?, options.streams, feed_options, classifier.device())?;
-
-    let bar = talk.bar("watching", expected_frames(&feed, &clip), Unit::Frames);
-    let (sender, receiver) = sync_channel::<Result<Vec<FeedFrame>>>(AHEAD);
-    let (feed, decode_ms) = std::thread::scope(|scope| {
-        let producer = scope.spawn(move || {
-            let mut busy = 0.0;
-            loop {
-                let start = Instant::now();
-                let chunk = pollster::block_on(feed.next_chunk());
-                busy += start.elapsed().as_secs_f64() * 1e3;
-                let last = !matches!(&chunk, Ok(frames) if !frames.is_empty());
-                // The receiver is gone when the networks have failed.
-                if sender.send(chunk).is_err() || last {
-                    return (feed, busy);
-                }
-            }
-        });
-        let mut seen = 0;
-        for chunk in receiver {
-            for frame in chunk.map_err(|error| input::about(part, error))? {
-                take(&mut sink, classifier, &frame)?;
-                seen += 1;
-                bar.set_position(seen);
-            }
+    let feed = Feed::new(video::open(&part.path)?, streams, feed_options)?;
+    let flow = streams.contains(&Stream::Flow);
+    let flow = flow.then(|| FlowInputs::new(feed_options, classifier.device())).transpose()?;
+    let ahead = match &sink {
+        // Decoding runs ahead of flow to the clip's end: then the length is known, and the networks can start.
+        Sink::Held(_) => {
+            let most = AHEAD_BYTES / feed.picture_bytes().max(1);
+            (feed_options.most.min(most) / CHUNK + 1).max(AHEAD)
         }
-        producer
-            .join()
-            .map_err(|_| Error::video(part.name(), "the decoder failed; this is a fault of the program"))
-    })?;
+        _ => AHEAD,
+    };
+    let bar = talk.bar("watching", expected_frames(&feed, &clip), Unit::Frames);
+    let progress = |frames: usize| bar.set_position(frames as u64);
+    let done = stages::run(feed, flow, ahead, &progress, |event| match event {
+        Event::Frames(stream, frames) => sink.take(classifier, stream, frames),
+        Event::Length(frames) => sink.begin(classifier, streams, frames, &clip),
+    });
     drop(bar);
-    let mut feed = feed;
-    let flow_ms = feed.flow_time().as_secs_f64() * 1e3;
+    let Done { mut feed, decode_ms, flow_ms } = done.map_err(|error| input::about(part, error))?;
     let (result, segments, video) = match sink {
-        Sink::Clips(clips) => {
+        Sink::Held(frames) => {
+            let mut clips = Vec::new();
+            for (stream, frames) in frames {
+                let size = feed_options.input_size;
+                let mut clip = Clip::empty(size, size, stream.channels());
+                frames.iter().try_for_each(|frame| clip.push_frame(frame))?;
+                clips.push(clip);
+            }
             let (clips, video) = input::complete(part, clips, &feed, &clip, talk)?;
             let mut progress = talk.work(classifier.device());
             let clips: Vec<&Clip> = clips.iter().collect();
             (pollster::block_on(classifier.classify(&clips, &mut progress))?, Vec::new(), video)
         }
-        Sink::Long(long) => (long.finish(classifier)?, Vec::new(), VideoSummary::new(&feed, feed.given())),
+        Sink::Long(long) => (long.finish(classifier)?, Vec::new(), VideoSummary::new(&feed, feed.frames())),
         Sink::Timeline(timeline) => {
             let (segments, mean) = pollster::block_on(timeline.finish(classifier))?;
-            (mean, segments, VideoSummary::new(&feed, feed.given()))
+            (mean, segments, VideoSummary::new(&feed, feed.frames()))
         }
     };
     let preprocess = feed.describe();
     let broken = feed.broken();
-    Ok(Watched { result, segments, video, preprocess, broken, decode_ms: decode_ms - flow_ms, flow_ms })
+    Ok(Watched { result, segments, video, preprocess, broken, decode_ms, flow_ms })
 }
 
-fn take(sink: &mut Sink, classifier: &mut Classifier, frame: &FeedFrame) -> Result<()> {
-    match sink {
-        Sink::Clips(clips) => {
-            clips.iter_mut().zip(&frame.inputs).try_for_each(|(clip, input)| clip.push_frame(input))
+impl Sink {
+    /// Frames of a stream.
+    fn take(&mut self, classifier: &mut Classifier, stream: Stream, frames: Vec<Vec<f32>>) -> Result<()> {
+        match self {
+            Sink::Held(held) => {
+                if let Some((_, held)) = held.iter_mut().find(|(other, _)| *other == stream) {
+                    held.extend(frames);
+                }
+                Ok(())
+            }
+            Sink::Long(long) => on_pool(classifier, |classifier| {
+                frames.into_iter().try_for_each(|frame| {
+                    pollster::block_on(long.push(classifier, stream, &frame, &mut |_, _| ()))
+                })
+            }),
+            Sink::Timeline(timeline) => on_pool(classifier, |classifier| {
+                frames
+                    .into_iter()
+                    .try_for_each(|frame| pollster::block_on(timeline.push(classifier, stream, &frame)))
+            }),
         }
-        Sink::Long(long) => pollster::block_on(long.push(classifier, &frame.slices(), &mut |_, _| ())),
-        Sink::Timeline(timeline) => pollster::block_on(timeline.push(classifier, &frame.slices())).map(drop),
+    }
+
+    /// The length of a held clip is known: the networks begin while flow is still being computed. There is nothing to
+    /// wait for without flow, and a clip to be looped starts again when it is complete.
+    fn begin(
+        &mut self,
+        classifier: &mut Classifier,
+        streams: &[Stream],
+        frames: usize,
+        clip: &ClipArgs,
+    ) -> Result<()> {
+        let looped = frames == 0 || input::clip_frames(frames, clip) > frames;
+        let Sink::Held(held) = self else { return Ok(()) };
+        if looped || !streams.contains(&Stream::Flow) {
+            return Ok(());
+        }
+        let held = std::mem::take(held);
+        *self = Sink::Long(Box::new(LongClip::new(classifier, streams, frames, Arrival::FlowLast)?));
+        held.into_iter().try_for_each(|(stream, frames)| self.take(classifier, stream, frames))
+    }
+}
+
+/// Does work of the networks on one of the threads that also compute flow, where both run on the CPU. From outside, each
+/// step of a network would queue behind the flow that waits there already; from inside, the network's steps come first
+/// on this thread and flow fills the gaps of all.
+fn on_pool<T: Send>(classifier: &mut Classifier, work: impl FnOnce(&mut Classifier) -> T + Send) -> T {
+    match classifier.device() {
+        Device::Cpu { .. } => rayon::scope(|_| work(classifier)),
+        Device::Gpu(_) => work(classifier),
     }
 }
 

@@ -34,6 +34,15 @@ impl Tiling {
     /// Where nothing limits them: 128 frames before the cut, 256 behind, for less than half a gigabyte at full size.
     pub const DEFAULT: Tiling = Tiling { front: 32, back: 32 };
 
+    /// The whole clip in one tile.
+    pub const WHOLE: Tiling = Tiling { front: usize::MAX, back: usize::MAX };
+
+    /// Two tiles before the cut for a clip of `frames` frames that come more slowly than the network runs. The first is
+    /// two thirds: a longer one would start later, a shorter one would leave more for the time after the last frame.
+    pub fn ahead(frames: usize) -> Tiling {
+        Tiling { front: (2 * frames.div_ceil(4)).div_ceil(3), back: usize::MAX }
+    }
+
     /// The largest tiles up to the default that `device` can hold.
     ///
     /// # Errors
@@ -145,7 +154,7 @@ impl TiledRun {
         if first == length {
             return Ok(None);
         }
-        let gives = first..(first + size).min(length);
+        let gives = first..first.saturating_add(size).min(length);
         let (plan, needs) = Plan::part(&self.network, 1, self.frames, part, gives.clone())?;
         Ok(Some(Tile { plan, needs, gives }))
     }

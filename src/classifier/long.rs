@@ -1,9 +1,10 @@
-//! A whole video of any length that arrives frame by frame, classified as one clip.
+//! A video that arrives frame by frame, classified as one clip.
 
 use super::{Classification, Classifier, StreamResult};
 use crate::backend::{Progress, TiledRun, Tiling};
 use crate::error::{Error, Result};
 use crate::network::Stream;
+use crate::plan::Plan;
 
 /// One clip per stream in the making. Memory does not grow with the clip but for the results.
 pub struct LongClip {
@@ -16,34 +17,54 @@ struct Lane {
     seconds: f64,
 }
 
+/// When the frames of a clip come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// All streams in step, at the pace of the slowest.
+    InStep,
+    /// Flow as it is computed, everything else at once.
+    FlowLast,
+}
+
 impl LongClip {
     /// A clip of exactly `frames` frames for each of `streams`, which the classifier must have.
     ///
     /// # Errors
     /// Streams without a network, clips below nine frames, devices too small for a tile.
-    pub fn new(classifier: &Classifier, streams: &[Stream], frames: usize) -> Result<LongClip> {
+    pub fn new(
+        classifier: &Classifier,
+        streams: &[Stream],
+        frames: usize,
+        arrival: Arrival,
+    ) -> Result<LongClip> {
         let lane = |&stream: &Stream| {
             let network = classifier.required(stream)?;
-            let tiling = Tiling::for_device(network, classifier.device())?;
-            log::info!("{stream}: {frames} frames in tiles of {}", 4 * tiling.front);
+            let device = classifier.device();
+            let tiling = match (arrival, stream) {
+                (Arrival::InStep, _) => Tiling::for_device(network, device)?,
+                _ if !device.holds(&Plan::new(network, 1, frames)?) => Tiling::for_device(network, device)?,
+                (Arrival::FlowLast, Stream::Flow) => Tiling::ahead(frames),
+                (Arrival::FlowLast, Stream::Rgb) => Tiling::WHOLE,
+            };
+            log::info!("{stream}: {frames} frames in tiles of {}", 4 * tiling.front.min(frames.div_ceil(4)));
             Ok(Lane { stream, run: TiledRun::new(network, frames, tiling)?, seconds: 0.0 })
         };
         Ok(LongClip { lanes: streams.iter().map(lane).collect::<Result<_>>()? })
     }
 
-    /// Takes one frame of each stream, in the order in which the streams were named.
+    /// Takes the next frame of a stream.
     ///
     /// # Shapes
-    /// `frames` one `[H, W, C]` per stream.
+    /// `frame` `[H, W, C]`.
     pub async fn push(
         &mut self,
         classifier: &mut Classifier,
-        frames: &[&[f32]],
+        stream: Stream,
+        frame: &[f32],
         progress: &mut dyn FnMut(Stream, Progress),
     ) -> Result<()> {
-        for (lane, frame) in self.lanes.iter_mut().zip(frames) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.stream == stream) {
             let start = web_time::Instant::now();
-            let stream = lane.stream;
             let model = classifier.model(stream)?;
             lane.run.push(model, frame, &mut |p| progress(stream, p)).await?;
             lane.seconds += start.elapsed().as_secs_f64();

@@ -113,27 +113,27 @@ impl Timeline {
         Ok(Timeline { windows, batch, lanes, next: 0, segments: Vec::new() })
     }
 
-    /// Takes one frame of each stream, in the order in which the streams were named, and classifies the windows that it
-    /// completes. Gives the number of windows that are done.
+    /// Takes the next frame of a stream and classifies the windows that it completes. One stream may be ahead of the other.
     ///
     /// # Shapes
-    /// `frames` one `[H, W, C]` per stream.
-    pub async fn push(&mut self, classifier: &mut Classifier, frames: &[&[f32]]) -> Result<usize> {
-        for (lane, frame) in self.lanes.iter_mut().zip(frames) {
-            lane.queue.values.extend_from_slice(frame);
-        }
+    /// `frame` `[H, W, C]`.
+    pub async fn push(&mut self, classifier: &mut Classifier, stream: Stream, frame: &[f32]) -> Result<()> {
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.stream == stream) else {
+            return Ok(());
+        };
+        lane.queue.values.extend_from_slice(frame);
         let Windows { window, step } = self.windows;
         if self.frames() == self.next + (self.batch - 1) * step + window {
             let ready =
                 (0..self.batch).map(|i| self.next + i * step..self.next + i * step + window).collect();
             self.classify(classifier, ready).await?;
         }
-        Ok(self.segments.len())
+        Ok(())
     }
 
-    /// Frames so far.
+    /// Frames so far that every stream has.
     fn frames(&self) -> usize {
-        self.lanes.first().map_or(0, |lane| lane.queue.end())
+        self.lanes.iter().map(|lane| lane.queue.end()).min().unwrap_or(0)
     }
 
     async fn classify(&mut self, classifier: &mut Classifier, windows: Vec<Range<usize>>) -> Result<()> {

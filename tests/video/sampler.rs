@@ -1,5 +1,8 @@
 //! Which frame stands at which output.
 
+use i3d::backend::Device;
+use i3d::feed::{CHUNK, Feed, FeedOptions};
+use i3d::network::Stream;
 use i3d::video::{Frame, FrameSource, Rate, Sampler, Samples, VideoInfo};
 
 /// The index of the frame at each output, for frames at `times`.
@@ -123,4 +126,52 @@ fn a_break_comes_after_the_frames_before_it() {
     assert_eq!((outputs, error.to_string().as_str()), (3, "x: broken"));
     assert!(matches!(samples.next_sample(), Ok(None)));
     assert_eq!(samples.decoded(), 3);
+}
+
+/// Frames of 8x8 pixels at given times.
+struct Timed(Vec<f64>, VideoInfo);
+
+impl FrameSource for Timed {
+    fn info(&self) -> &VideoInfo {
+        &self.1
+    }
+
+    fn next_frame(&mut self) -> i3d::Result<Option<Frame>> {
+        let seconds = (!self.0.is_empty()).then(|| self.0.remove(0));
+        Ok(seconds.map(|seconds| crate::grey(8, 8, seconds, |x, _| (x * 30) as u8)))
+    }
+}
+
+fn feed(times: &[f64], streams: &[Stream], most: usize) -> Feed<Timed> {
+    let options = FeedOptions { most, ..FeedOptions::new(32) };
+    Feed::new(Timed(times.to_vec(), VideoInfo::default()), streams, options).expect("a good rate")
+}
+
+#[test]
+fn a_picture_that_stands_for_hours_comes_a_chunk_at_a_time() {
+    let streams = [Stream::Rgb, Stream::Flow];
+    let mut endless = feed(&[0.0, 1e6], &streams, usize::MAX);
+    for chunk in 1..4 {
+        assert_eq!(endless.next_chunk().expect("pictures").len(), CHUNK);
+        assert_eq!(endless.frames(), chunk * CHUNK - 1, "one picture has no flow yet");
+    }
+    // As many as are wanted, and with flow one picture more.
+    for (streams, pictures) in [(&streams[..1], 20), (&streams[..], 21)] {
+        let mut feed = feed(&[0.0, 1e6], streams, 20);
+        let chunks: Vec<usize> =
+            std::iter::from_fn(|| Some(feed.next_chunk().expect("pictures").len()).filter(|&n| n > 0))
+                .collect();
+        assert_eq!((chunks, feed.frames()), (vec![CHUNK, pictures - CHUNK], 20));
+    }
+}
+
+#[test]
+fn clips_of_both_streams_have_one_length() {
+    for count in [2, CHUNK, CHUNK + 1, CHUNK + 2, 2 * CHUNK + 1] {
+        let mut feed = feed(&at(25.0, count), &[Stream::Rgb, Stream::Flow], usize::MAX);
+        let clips = pollster::block_on(feed.clips(&Device::Cpu { threads: 1 }, &mut |_| ())).expect("clips");
+        assert_eq!(clips.iter().map(|clip| clip.frames).collect::<Vec<_>>(), [count - 1, count - 1]);
+    }
+    let single = feed(&[0.0], &[Stream::Flow], usize::MAX).next_chunk().expect_err("no flow");
+    assert!(single.to_string().contains("single frame"), "{single}");
 }

@@ -3,13 +3,13 @@
 mod sink;
 mod wheel;
 
-use i3d::backend::Device;
 use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
 use i3d::preprocess::RgbPreprocess;
 use i3d::video::{self, FrameSource, Samples};
 use i3d::{Error, Result};
 
 use crate::args::VideoFlowArgs;
+use crate::networks;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 
@@ -24,7 +24,7 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     let place = args.input.display().to_string();
     let mut sink = sink::open(&args.output, args.fps)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());
-    let device = pollster::block_on(Device::open(&args.run.device, args.run.threads))?;
+    let device = networks::device(&args.run)?;
     let mut engine = FlowEngine::new(&device, &tvl1)?;
     let mut samples = Samples::new(video::open(&args.input)?, args.fps)?;
     log::info!("running on {}", device.info());

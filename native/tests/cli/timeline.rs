@@ -47,6 +47,75 @@ fn a_video_runs_through_both_streams() {
     }
 }
 
+/// Both streams of a video must be what its inputs, dumped and fed back as arrays, give.
+fn assert_as_arrays(sandbox: &Sandbox, arguments: &str, frames: usize, fed: &str) -> Value {
+    let both = result(sandbox, &format!("{arguments} {WEIGHTS}"));
+    assert_eq!(both["video"]["sampled_frames"], frames, "{arguments}");
+    let video = arguments.split(' ').next().expect("a video");
+    for stream in ["rgb", "flow"] {
+        // Alone, RGB has one frame more.
+        let dump = format!("dump {video} --device cpu --{stream} {stream}.safetensors --endpoint input");
+        sandbox.i3d(&format!("{dump} --frames {frames} -o {stream}.npy")).ok();
+    }
+    let clips = result(sandbox, &format!("--rgb-clip rgb.npy --flow-clip flow.npy {WEIGHTS} {fed}"));
+    for stream in ["rgb", "flow"] {
+        assert_close(&logits(&both, stream), &logits(&clips, stream), 1e-5);
+    }
+    both
+}
+
+#[test]
+fn networks_that_begin_before_the_flow_is_done_say_the_same() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.video("a.mp4", 80);
+    // Every remainder of the strides: padding depends on the length.
+    for frames in [9, 10, 11, 12, 29, 64] {
+        assert_as_arrays(&sandbox, &format!("a.mp4 --frames {frames}"), frames, "");
+    }
+    let all = assert_as_arrays(&sandbox, "a.mp4", 79, "");
+    assert_eq!((&all["video"]["clip_frames"], &all["video"]["looped"]), (&79.into(), &false.into()));
+    assert_as_arrays(&sandbox, "a.mp4 --threads 1", 79, "");
+    let timings = &all["timings"];
+    for stage in ["decode_ms", "flow_ms", "rgb_ms", "flow_network_ms"] {
+        assert!(
+            timings[stage].as_f64() > Some(0.0) && timings[stage].as_f64() < timings["total_ms"].as_f64()
+        );
+    }
+}
+
+#[test]
+fn a_clip_longer_than_its_video_is_looped_in_both_streams() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.video("a.mp4", 20);
+    let looped = assert_as_arrays(&sandbox, "a.mp4 --frames 30", 19, "--frames 30");
+    assert_eq!((&looped["video"]["clip_frames"], &looped["video"]["looped"]), (&30.into(), &true.into()));
+    // Too short for a single logit.
+    sandbox.video("b.mp4", 6);
+    let both = result(&sandbox, &format!("b.mp4 {WEIGHTS}"));
+    assert_eq!((&both["video"]["sampled_frames"], &both["video"]["clip_frames"]), (&5.into(), &64.into()));
+    sandbox.i3d("dump b.mp4 --device cpu --flow flow.safetensors --endpoint input -o flow.npy").ok();
+    let fed = result(&sandbox, "flow.npy --flow flow.safetensors");
+    assert_close(&logits(&both, "flow"), &logits(&fed, "flow"), 1e-5);
+}
+
+#[test]
+fn both_streams_of_a_video_with_fewer_frames_than_it_promises() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.ffmpeg("-f lavfi -i testsrc2=size=64x48:rate=25 -frames:v 100 -c:v mpeg4 -g 5 -movflags +faststart whole.mp4");
+    let whole = sandbox.read("whole.mp4");
+    sandbox.write("cut.mp4", &whole[..whole.len() / 2]);
+    let run = sandbox.classify(&format!("cut.mp4 {WEIGHTS} --json -")).exits(1);
+    let result = run.json();
+    assert_eq!(result["video"]["frames"], 100, "what the container says");
+    let sampled = result["video"]["sampled_frames"].as_u64().expect("a number");
+    assert!((20..90).contains(&sampled), "{result}");
+    assert_eq!(result["error"]["code"], "video");
+    let same = sandbox.classify(&format!("whole.mp4 {WEIGHTS} --json - --frames {sampled}")).ok().json();
+    for stream in ["rgb", "flow"] {
+        assert_close(&logits(&result, stream), &logits(&same, stream), 1e-5);
+    }
+}
+
 #[test]
 fn a_video_of_one_picture_has_no_flow() {
     let sandbox = Sandbox::with_weights();
