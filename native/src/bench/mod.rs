@@ -41,7 +41,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<Outcome> {
     }
     if let Some(clip) = &args.turns {
         let stream = streams.each().next().unwrap_or(Stream::Rgb);
-        return turns::run(clip, Bench::open(args, stream)?, talk);
+        return turns::run(clip, Bench::open(args, stream)?, args.per_layer, talk);
     }
     let json = args.json.as_deref().filter(|path| *path != Path::new("-")).map(Output::create).transpose()?;
     let entries: Vec<Entry> =

@@ -80,7 +80,8 @@ fn other_programs_take_turns_on_the_same_weights_and_clip() {
     let sandbox = Sandbox::new();
     sandbox.i3d("bench --width 0.0625 --input-size 32 --save-weights rgb.safetensors").ok();
     sandbox.write("clip.npy", npy(9, 3));
-    let mut command = sandbox.command("-q bench --rgb rgb.safetensors --turns clip.npy --device cpu");
+    let mut command =
+        sandbox.command("-q bench --rgb rgb.safetensors --turns clip.npy --per-layer --device cpu");
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
     child.stdin.take().expect("a pipe").write_all(b"\n\n").expect("it listens");
     let output = child.wait_with_output().expect("it ends");
@@ -91,6 +92,7 @@ fn other_programs_take_turns_on_the_same_weights_and_clip() {
     let result = sandbox.classify("clip.npy --rgb rgb.safetensors --json -").ok().json();
     for answer in &answers {
         assert!(number(answer, "ms") > 0.0);
+        assert_eq!(answer["launches"][0][0], "Conv3d_1a_7x7");
         let found = answer["logits"].as_array().expect("a list").iter().filter_map(Value::as_f64);
         assert_close(&found.collect::<Vec<_>>(), &logits(&result, "rgb"), 1e-5);
     }
