@@ -106,3 +106,15 @@ impl Gpu {
         self.wait(receiver).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    #[test]
+    fn the_shader_is_valid_where_the_weakest_device_is() {
+        let module = naga::front::wgsl::parse_str(include_str!("peaks.wgsl")).expect("WGSL");
+        let info = Validator::new(ValidationFlags::all(), Capabilities::default()).validate(&module);
+        assert!(info.is_ok(), "{info:?}");
+    }
+}
