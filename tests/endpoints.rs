@@ -6,7 +6,7 @@ mod common;
 use common::{Random, Tolerance, compare};
 use i3d::backend::cpu::CpuModel;
 use i3d::backend::gpu::GpuModel;
-use i3d::backend::{Output, RunOptions, reference};
+use i3d::backend::{Device, Model, Output, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
 use i3d::weights::Weights;
@@ -84,6 +84,26 @@ fn the_gpu_backend_computes_what_the_twins_compute() {
             assert_endpoints(&problem, &pollster::block_on(run).expect("the GPU backend runs"));
         }
     }
+}
+
+#[test]
+fn every_launch_of_the_gpu_backend_is_timed() {
+    let Some(gpu) = common::gpu() else { return };
+    let (network, batch, frames) = cases().remove(0);
+    let plan = Plan::new(&network, batch, frames).expect("the network plans");
+    let input = Random(1).vec(plan.buffers[INPUT].shape.len());
+    let device = Device::Gpu(gpu);
+    let mut model =
+        Model::new(&device, Weights::random(&network, 3), RunOptions::default()).expect("the weights fit");
+    // The second time the plan is the one that ran last.
+    for _ in 0..2 {
+        let launches = pollster::block_on(model.profile(&plan, &input)).expect("the launches run");
+        assert_eq!(launches.len(), plan.groups(&[]).len());
+        assert!(launches.iter().any(|launch| !launch.time.is_zero()), "{launches:?}");
+    }
+    assert!(model.gpu_memory_bytes().expect("it is a GPU") >= plan.activation_bytes() + plan.weight_bytes());
+    let peaks = pollster::block_on(device.peaks()).expect("the peaks are measured");
+    assert!(peaks.macs_per_second > 0.0 && peaks.bytes_per_second > 0.0, "{peaks:?}");
 }
 
 #[test]

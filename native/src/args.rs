@@ -1,7 +1,9 @@
 //! The command line: only parsing.
 
+mod bench;
 mod values;
 
+pub use bench::BenchArgs;
 pub use values::{Frames, FusionArg, PresetArg, QuantizeArg, StreamArg, Streams};
 use values::{parse_frames, parse_threads};
 
@@ -69,6 +71,13 @@ pub enum Command {
         after_help = "Example:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu"
     )]
     Plan(PlanArgs),
+    /// Measure how long a clip takes, and which layers take it
+    #[command(
+        after_help = "Example:\n  i3d bench --rgb rgb.safetensors --per-layer\n  i3d bench --device gpu --frames 64 \
+        --json bench.json\n\nTimes are those of the networks alone, from the clip in memory to the logits; without weights, random \
+        ones\nrun, which take as long."
+    )]
+    Bench(BenchArgs),
     /// List the devices that i3d can run on
     #[command(after_help = "Example:\n  i3d devices --json")]
     Devices(DevicesArgs),

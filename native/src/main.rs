@@ -1,6 +1,7 @@
 //! The `i3d` command line.
 
 mod args;
+mod bench;
 mod checkpoint;
 mod classify;
 mod compare;

@@ -5,7 +5,7 @@ use std::path::Path;
 use i3d::backend::Device;
 use i3d::classifier::{Classifier, ModelSource};
 use i3d::network::{I3d, Stream};
-use i3d::weights::Weights;
+use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
 
 use crate::args::{RunArgs, Streams, WeightArgs};
@@ -19,7 +19,7 @@ const DEFAULT_MODEL: &str = "kinetics-400";
 
 /// Name of the stand-in model with random weights, and its seed.
 const RANDOM_MODEL: &str = "random";
-const RANDOM_SEED: u64 = 0;
+pub const RANDOM_SEED: u64 = 0;
 
 /// Which networks to load: those whose weights are given by path; of a model by name, those that the inputs need. I3D is
 /// a two-stream network, so a video runs through both where both are installed; random weights gain nothing by a second stream.
@@ -107,6 +107,11 @@ pub fn open(
 
 /// Adds the network of a checkpoint, which must be one of `stream`.
 fn add(classifier: Classifier, stream: Stream, path: &Path) -> Result<Classifier> {
+    classifier.with_checkpoint(&read(stream, path)?)
+}
+
+/// Reads a checkpoint, which must be one of `stream`.
+pub fn read(stream: Stream, path: &Path) -> Result<Checkpoint> {
     let checkpoint = checkpoint::read(path)?;
     let found = checkpoint.network()?;
     match found.stream() {
@@ -118,7 +123,7 @@ fn add(classifier: Classifier, stream: Stream, path: &Path) -> Result<Classifier
                 stream.channels()
             ),
         )),
-        _ => classifier.with_checkpoint(&checkpoint),
+        _ => Ok(checkpoint),
     }
 }
 

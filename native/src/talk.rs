@@ -46,6 +46,7 @@ impl Talk {
         let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
         let bar = bar.with_finish(ProgressFinish::AndClear);
         let count = match unit {
+            Unit::Runs => "{human_pos}/{human_len} runs",
             Unit::Frames => "{human_pos}/{human_len} frames",
             Unit::Work => "{percent}%",
             Unit::Bytes => "{bytes}/{total_bytes}, {bytes_per_sec}",
@@ -73,6 +74,8 @@ fn say(text: impl std::fmt::Display) {
 /// What a bar counts.
 #[derive(Debug, Clone, Copy)]
 pub enum Unit {
+    /// Runs of a network.
+    Runs,
     /// Video frames.
     Frames,
     /// Multiply-accumulates, shown as a share.

@@ -4,11 +4,13 @@ pub mod cpu;
 mod device;
 pub mod gpu;
 pub mod params;
+mod profile;
 pub mod reference;
 mod tiled;
 pub mod winograd;
 
 pub use device::{Device, DeviceInfo, DeviceRequest, Model};
+pub use profile::{LaunchTime, Peaks};
 pub use tiled::{Head, TiledRun, Tiling};
 
 use std::collections::BTreeMap;

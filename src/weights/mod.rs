@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::network::{I3d, LOGITS_PER_STEP, Stream};
+use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream};
 
 /// Where a checkpoint came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,37 @@ impl Checkpoint {
         let (found, skipped) = tf_bundle::read(place, index, shards)?;
         let files: Vec<&[u8]> = std::iter::once(index).chain(shards.iter().copied()).collect();
         Checkpoint::new(place, Format::TensorFlow, &files, found, skipped, Metadata::default())
+    }
+
+    /// Folded weights as a checkpoint whose batch norm changes nothing, so that other programs can run them.
+    pub fn from_weights(place: &str, weights: &Weights) -> Checkpoint {
+        let Weights { network, units } = weights;
+        let mut tensors = BTreeMap::new();
+        for (unit, values) in network.units().iter().zip(units) {
+            let [kt, kh, kw] = unit.kernel;
+            let mut add = |name: &str, shape: Vec<usize>, data: Vec<f32>| {
+                tensors.insert(format!("{}/{name}", unit.name), Tensor { shape, data })
+            };
+            let kernel_shape = vec![kt, kh, kw, unit.in_channels, unit.out_channels];
+            add("conv_3d/w", kernel_shape, values.kernel.clone());
+            let vector = |value: f32| vec![value; unit.out_channels];
+            if unit.batch_norm {
+                add("batch_norm/beta", vec![unit.out_channels], values.bias.clone());
+                add("batch_norm/moving_mean", vec![unit.out_channels], vector(0.0));
+                let variance = vector(1.0 - BATCH_NORM_EPSILON);
+                add("batch_norm/moving_variance", vec![unit.out_channels], variance);
+            } else {
+                add("conv_3d/b", vec![unit.out_channels], values.bias.clone());
+            }
+        }
+        let metadata = Metadata {
+            width: Some(network.width),
+            input_size: Some(network.input_size),
+            classes: Some(network.classes),
+            ..Metadata::default()
+        };
+        let (place, format, sha256) = (place.to_string(), Format::Safetensors, String::new());
+        Checkpoint { place, format, sha256, tensors, metadata, skipped: Vec::new() }
     }
 
     fn new(

@@ -1,5 +1,6 @@
-//! Project chores: `cargo xtask setup` and `cargo xtask test`.
+//! Project chores: `cargo xtask setup`, `cargo xtask test` and `cargo xtask bench peers`.
 
+mod bench;
 mod setup;
 mod test;
 
@@ -11,6 +12,8 @@ use xshell::Shell;
 const USAGE: &str = "\
 usage: cargo xtask setup [--swiftshader]   install what the test suite needs, skipping what is there
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
+       cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
+                                           i3d beside other programs; installs those, writes docs/benchmarks.md
 
   --swiftshader   also Chromium, for its software GPU as a second adapter (always where CI is set)
   --full          also the tests that are ignored because they take long";
@@ -39,6 +42,7 @@ fn run() -> Result<()> {
         ["setup", "--swiftshader"] => setup::run(&shell, true),
         ["test"] => test::run(&shell, swiftshader, false),
         ["test", "--full"] => test::run(&shell, swiftshader, true),
+        ["bench", "peers", ..] => bench::run(&shell, &bench::Options::parse(&arguments[2..])?),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

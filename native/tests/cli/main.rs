@@ -7,6 +7,7 @@
 
 mod arrays;
 mod batch;
+mod bench;
 mod classify;
 mod convert;
 mod devices;

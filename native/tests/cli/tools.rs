@@ -91,7 +91,7 @@ fn plan_sums_up_the_papers_networks() {
 #[test]
 fn every_help_shows_an_example() {
     let sandbox = Sandbox::new();
-    for command in ["classify", "convert", "dump", "compare", "plan", "devices", "models"] {
+    for command in ["classify", "convert", "dump", "compare", "plan", "bench", "devices", "models"] {
         let help = sandbox.i3d(&format!("{command} --help")).ok().stdout;
         let (_, example) =
             help.split_once("Example:\n").unwrap_or_else(|| panic!("{command} has none: {help}"));

@@ -138,6 +138,8 @@ impl Gpu {
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("i3d"),
+            // A clock for `i3d bench`, where there is one.
+            required_features: adapter.handle.features() & wgpu::Features::TIMESTAMP_QUERY,
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -158,6 +160,11 @@ impl Gpu {
         let gpu = Gpu { adapter: adapter.clone(), device, queue, kernels, fault };
         gpu.check()?;
         Ok(gpu)
+    }
+
+    /// Whether launches can be timed by the GPU's own clock.
+    pub fn has_clock(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
     /// The compiled form of a kernel, with `constants` for its overrides.

@@ -8,6 +8,7 @@ mod lowering;
 pub mod manifest;
 mod model;
 mod pacer;
+mod peaks;
 mod probe;
 
 pub use device::{Adapter, AdapterKind, Gpu, adapters};

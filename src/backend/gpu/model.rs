@@ -1,5 +1,7 @@
 //! A network with its weights on a device, and the run itself.
 
+mod profile;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;

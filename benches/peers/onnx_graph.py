@@ -1,14 +1,7 @@
-"""Times i3d's CPU backend against ONNX Runtime's CPU provider: same weights, same clip, one run, taking turns.
-
-usage: onnxruntime_cpu.py I3D_BINARY WEIGHTS.safetensors [--frames 64] [--threads 2] [--runs 7]
-
-needs numpy, onnx and onnxruntime. Prints the median seconds of both, their ratio, and how far the logits are apart.
-"""
-import argparse, json, os, statistics, struct, subprocess, tempfile, time
+"""I3D as an ONNX graph, from a safetensors file: what ONNX Runtime and OpenVINO run."""
+import json, struct
 
 import numpy as np
-import onnx
-import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 EPSILON = 1e-3
@@ -19,6 +12,7 @@ MODULES = {
 
 
 def read_safetensors(path):
+    """The variables of a file of this project."""
     raw = open(path, "rb").read()
     (length,) = struct.unpack("<Q", raw[:8])
     header = json.loads(raw[8:8 + length])
@@ -85,6 +79,7 @@ class Graph:
 
 
 def build(tensors, frames):
+    """The network for one clip of so many frames, input `x` [1, C, T, H, W], output `logits`."""
     g = Graph(tensors, [frames, 224, 224])
     x = g.conv("x", "Conv3d_1a_7x7", (2, 2, 2))
     x = g.pool(x, (1, 3, 3), (1, 2, 2))
@@ -103,43 +98,3 @@ def build(tensors, frames):
         g.nodes, "i3d", [value("x", [1, channels, frames, 224, 224])], [value("logits", [1, None])],
         g.weights + [axes])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("i3d"), parser.add_argument("weights")
-    parser.add_argument("--frames", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=7)
-    args = parser.parse_args()
-    tensors = read_safetensors(args.weights)
-    model = build(tensors, args.frames)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = args.threads
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    channels = tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
-    stream = "rgb" if channels == 3 else "flow"
-    clip = np.random.default_rng(0).uniform(-1, 1, (1, args.frames, 224, 224, channels)).astype(np.float32)
-    folder = tempfile.mkdtemp()
-    path = os.path.join(folder, "clip.npy")
-    np.save(path, clip)
-    x = np.ascontiguousarray(clip.transpose(0, 4, 1, 2, 3))
-    want = session.run(None, {"x": x})[0][0]
-    peer, ours, worst = [], [], 0.0
-    for _ in range(args.runs):
-        start = time.perf_counter()
-        session.run(None, {"x": x})
-        peer.append(time.perf_counter() - start)
-        # The first of two inputs warms up; the second is measured.
-        command = [args.i3d, "-q", "classify", path, path, f"--{stream}", args.weights, "--device", "cpu",
-                   "--threads", str(args.threads), "--json", "-"]
-        report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[1]
-        ours.append(report["timings"]["rgb_ms" if stream == "rgb" else "flow_network_ms"] / 1e3)
-        worst = max(worst, np.abs(np.array(report["streams"][stream]["logits"]) - want).max())
-    a, b = statistics.median(ours), statistics.median(peer)
-    print(f"{args.frames} frames of 224x224 {stream}, {args.threads} threads, median of {args.runs}")
-    print(f"i3d {a:.3f} s, ONNX Runtime {ort.__version__} CPU {b:.3f} s, ratio {a / b:.2f}; logits differ by {worst:.1e}")
-
-
-if __name__ == "__main__":
-    main()
