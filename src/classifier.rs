@@ -8,7 +8,7 @@ pub use long::LongClip;
 pub use result::{Classification, Prediction, StreamResult};
 pub use timeline::{Segment, Timeline, Windows};
 
-use crate::backend::{Device, Head, Model, Output, Progress, TiledRun, Tiling};
+use crate::backend::{Device, Head, Model, Output, Progress, RunOptions, TiledRun, Tiling};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedOptions};
@@ -117,7 +117,11 @@ impl Classifier {
             labels::check(&place, &self.labels, network.classes)?;
         }
         self.networks.retain(|n| n.stream != stream);
-        self.networks.push(Network { stream, model: Model::new(&self.device, weights)?, source });
+        self.networks.push(Network {
+            stream,
+            model: Model::new(&self.device, weights, &RunOptions::default())?,
+            source,
+        });
         self.networks.sort_by_key(|n| n.stream);
         Ok(self)
     }

@@ -6,7 +6,7 @@ mod common;
 use common::{Random, Tolerance, compare};
 use i3d::backend::cpu::CpuModel;
 use i3d::backend::gpu::GpuModel;
-use i3d::backend::{Output, reference};
+use i3d::backend::{Output, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
 use i3d::weights::Weights;
@@ -73,13 +73,16 @@ fn the_gpu_backend_computes_what_the_twins_compute() {
     let Some(gpu) = common::gpu() else { return };
     for problem in cases().into_iter().map(problem) {
         let weights = Weights::random(&problem.network, 3);
-        let mut model = GpuModel::new(gpu.clone(), &weights).expect("the weights fit");
         let observe = problem.plan.observable();
-        // The second run replays what the first recorded, over arenas that are full of old values.
-        for _ in 0..2 {
-            let mut progress = |_| ();
-            let run = model.run(&problem.plan, &problem.input, &observe, &mut progress);
-            assert_endpoints(&problem, &pollster::block_on(run).expect("the GPU backend runs"));
+        for precise in [false, true] {
+            let options = RunOptions { precise };
+            let mut model = GpuModel::new(gpu.clone(), &weights, &options).expect("the weights fit");
+            // The second run replays what the first recorded, over arenas that are full of old values.
+            for _ in 0..2 {
+                let mut progress = |_| ();
+                let run = model.run(&problem.plan, &problem.input, &observe, &mut progress);
+                assert_endpoints(&problem, &pollster::block_on(run).expect("the GPU backend runs"));
+            }
         }
     }
 }

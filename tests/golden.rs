@@ -7,7 +7,7 @@ mod common;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use i3d::backend::{Device, Model, Output};
+use i3d::backend::{Device, Model, Output, RunOptions};
 use i3d::clip::Clip;
 use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
 use i3d::plan::Plan;
@@ -97,7 +97,8 @@ fn check(device: &Device, stream: Stream, lengths: &[usize]) {
     let Some(folder) = shared() else { return };
     let archive = read(&folder.join(format!("golden/gold_{stream}.npz")));
     let mut gold = Gold(zip::ZipArchive::new(Cursor::new(archive)).expect("the archive opens"));
-    let mut model = Model::new(device, weights(&folder, stream)).expect("the model fits the device");
+    let mut model = Model::new(device, weights(&folder, stream), &RunOptions::default())
+        .expect("the model fits the device");
     let all = clip(&folder, stream);
     for &frames in lengths {
         let plan = Plan::new(model.network(), 1, frames).expect("plans");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Random, Tolerance, compare};
-use i3d::backend::{Device, Model, TiledRun, Tiling, reference};
+use i3d::backend::{Device, Model, RunOptions, TiledRun, Tiling, reference};
 use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
 use i3d::plan::{DeviceLimits, INPUT, Part, Plan};
 use i3d::weights::Weights;
@@ -45,7 +45,8 @@ fn check(model: &mut Model, frames: usize, tilings: &[Tiling]) {
 #[test]
 fn tiles_give_the_logits_of_the_whole_clip_on_the_cpu() {
     let device = Device::Cpu { threads: 2 };
-    let mut model = Model::new(&device, Weights::random(&network(), 3)).expect("the model loads");
+    let mut model =
+        Model::new(&device, Weights::random(&network(), 3), &RunOptions::default()).expect("the model loads");
     let tilings = [(1, 1), (3, 2), (4, 1), (32, 32)].map(|(front, back)| Tiling { front, back });
     // Every remainder of the strides (8 in all), tiles that end with the clip, and just before and after that.
     for frames in (9..=18).chain(30..=42).chain([64, 79, 97]) {
@@ -57,7 +58,8 @@ fn tiles_give_the_logits_of_the_whole_clip_on_the_cpu() {
 fn tiles_give_the_logits_of_the_whole_clip_on_the_gpu() {
     let Some(gpu) = common::gpu() else { return };
     let device = Device::Gpu(gpu);
-    let mut model = Model::new(&device, Weights::random(&network(), 3)).expect("the model loads");
+    let mut model =
+        Model::new(&device, Weights::random(&network(), 3), &RunOptions::default()).expect("the model loads");
     for frames in [17, 40, 41] {
         check(&mut model, frames, &[Tiling { front: 3, back: 2 }]);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cpu::CpuModel;
 use super::gpu::{Adapter, AdapterKind, Gpu, GpuModel, adapters};
-use super::{Output, Progress};
+use super::{Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
 use crate::plan::Plan;
@@ -152,10 +152,10 @@ pub enum Model {
 
 impl Model {
     /// Brings `weights` to `device`.
-    pub fn new(device: &Device, weights: Weights) -> Result<Model> {
+    pub fn new(device: &Device, weights: Weights, options: &RunOptions) -> Result<Model> {
         Ok(match device {
             Device::Cpu { threads } => Model::Cpu(CpuModel::new(weights, *threads)?),
-            Device::Gpu(gpu) => Model::Gpu(Box::new(GpuModel::new(gpu.clone(), &weights)?)),
+            Device::Gpu(gpu) => Model::Gpu(Box::new(GpuModel::new(gpu.clone(), &weights, options)?)),
         })
     }
 

@@ -17,6 +17,13 @@ use crate::error::Result;
 use crate::network::Shape;
 use crate::plan::{Buffer, BufferId, Plan};
 
+/// How a network runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunOptions {
+    /// Convolve directly everywhere: slower, with rounding errors a few times smaller than those of Winograd's way.
+    pub precise: bool,
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -67,6 +74,18 @@ impl Observed {
     fn new(plan: &Plan, names: &[&str]) -> Result<Observed> {
         let find = |name: &&str| plan.find(name).map(|(id, step)| (step, id));
         names.iter().map(find).collect::<Result<_>>().map(Observed)
+    }
+
+    /// The buffers, sorted.
+    fn ids(&self) -> Vec<BufferId> {
+        let mut ids: Vec<BufferId> = self.0.iter().map(|(_, id)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Buffers that are complete after one of the steps of `range`.
+    fn between(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = BufferId> {
+        self.0.iter().filter(move |(step, _)| range.contains(step)).map(|(_, id)| *id)
     }
 
     /// Buffers that are complete after step `index`.

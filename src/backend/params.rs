@@ -5,8 +5,10 @@
 use bytemuck::{Pod, Zeroable};
 
 mod flow;
+mod gemm;
 
 pub use flow::FlowParams;
+pub use gemm::{GemmParams, WinoParams};
 
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
 
@@ -57,13 +59,13 @@ pub struct MeanParams {
 }
 
 /// `[N, T, H, W]` of a buffer.
-fn nthw(buffer: &Buffer) -> [u32; 4] {
+pub(super) fn nthw(buffer: &Buffer) -> [u32; 4] {
     let s = buffer.shape;
     [s.n as u32, s.t as u32, s.h as u32, s.w as u32]
 }
 
 /// The padding before each axis; a negative number is stored as its two's complement, as `vec3<i32>(u32)` reads it.
-fn pad(window: Window) -> [u32; 4] {
+pub(super) fn pad(window: Window) -> [u32; 4] {
     let [t, h, w] = window.pad_before.map(|p| p as i32 as u32);
     [t, h, w, 0]
 }
@@ -142,6 +144,10 @@ pub enum Params {
     Pool(PoolParams),
     /// A mean over time.
     Mean(MeanParams),
+    /// Matrix products.
+    Gemm(GemmParams),
+    /// A transform of Winograd's.
+    Wino(WinoParams),
     /// A step of optical flow.
     Flow(FlowParams),
 }
@@ -167,6 +173,14 @@ impl Params {
             }
             Params::Pool(mut p) => {
                 p.pad[3] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Gemm(mut p) => {
+                p.rows[1] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Wino(mut p) => {
+                p.frames[1] = first;
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),
