@@ -36,21 +36,29 @@ fn start(column: u32) -> mat4x4<f32> {
     return mat4x4<f32>(b, b, b, b);
 }
 
-fn store(at: u32, column: u32, sum: vec4<f32>) {
-    if column < p.channels[0].z {
+fn store(row: u32, column: u32, sum: vec4<f32>) {
+    if row < p.rows.x && column < p.channels[0].z {
+        let at = row * p.output.x + p.place[0].y + column;
         var value = sum;
         if ADD == 1u {
-            value += output[at + column];
+            value += output[at];
         }
-        output[at + column] = select(value, max(value, vec4<f32>(0.0)), p.output.w == 1u);
+        output[at] = select(value, max(value, vec4<f32>(0.0)), p.output.w == 1u);
     }
+}
+
+// Columns with constant numbers: a matrix indexed by a variable would live in memory.
+fn store_rows(row: u32, column: u32, sums: mat4x4<f32>) {
+    store(row, column, sums[0]);
+    store(row + LANES, column, sums[1]);
+    store(row + 2u * LANES, column, sums[2]);
+    store(row + 3u * LANES, column, sums[3]);
 }
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let count = p.rows.x;
     let first = (group.x + p.rows.y) * 4u * LANES + lane;
-    let last = count - 1u;
+    let last = p.rows.x - 1u;
     let depth = p.channels[0].y;
     // From the end of a tap's channels to the beginning of the next tap's.
     let gap = p.rows.w * p.input.x - depth;
@@ -110,28 +118,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         i3 += gap;
     }
 
-    for (var j = 0u; j < 4u; j++) {
-        let row = first + j * LANES;
-        if row < count {
-            let at = row * p.output.x + p.place[0].y;
-            store(at, 0u, acc0[j]);
-            store(at, 1u, acc1[j]);
-            store(at, 2u, acc2[j]);
-            store(at, 3u, acc3[j]);
-            store(at, 4u, acc4[j]);
-            store(at, 5u, acc5[j]);
-            store(at, 6u, acc6[j]);
-            store(at, 7u, acc7[j]);
-            if COLUMNS > 8u {
-                store(at, 8u, acc8[j]);
-                store(at, 9u, acc9[j]);
-                store(at, 10u, acc10[j]);
-                store(at, 11u, acc11[j]);
-                store(at, 12u, acc12[j]);
-                store(at, 13u, acc13[j]);
-                store(at, 14u, acc14[j]);
-                store(at, 15u, acc15[j]);
-            }
-        }
+    store_rows(first, 0u, acc0);
+    store_rows(first, 1u, acc1);
+    store_rows(first, 2u, acc2);
+    store_rows(first, 3u, acc3);
+    store_rows(first, 4u, acc4);
+    store_rows(first, 5u, acc5);
+    store_rows(first, 6u, acc6);
+    store_rows(first, 7u, acc7);
+    if COLUMNS > 8u {
+        store_rows(first, 8u, acc8);
+        store_rows(first, 9u, acc9);
+        store_rows(first, 10u, acc10);
+        store_rows(first, 11u, acc11);
+        store_rows(first, 12u, acc12);
+        store_rows(first, 13u, acc13);
+        store_rows(first, 14u, acc14);
+        store_rows(first, 15u, acc15);
     }
 }

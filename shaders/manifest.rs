@@ -124,6 +124,20 @@ pub const STEM: Kernel = Kernel {
     twin: Twin::Conv(reference::conv3d),
 };
 
+/// The opening convolution on software adapters, some taps in time at once. Its twin is that of any convolution.
+pub const STEM_UNIFORM: Kernel = Kernel {
+    name: "stem_uniform",
+    file: "stem_uniform.wgsl",
+    source: include_str!("stem_uniform.wgsl"),
+    params: CONV_PARAMS,
+    reads: &[("input", "[N, T, H, W, 4]"), ("weight", "[taps, 7, 7, C, 32]"), ("bias", "[32]")],
+    windows: &[("weight", 1 << 16), ("bias", 1 << 8)],
+    writes: &[("output", "[N, To, Ho, Wo, Co]")],
+    variants: &[&[("CHANNELS", 2.0)], &[("CHANNELS", 3.0)]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::Conv(reference::conv3d),
+};
+
 /// Convolution of any kernel, stride and padding, with bias, ReLU and channel offset.
 pub const CONV3D: Kernel = Kernel {
     name: "conv3d",
@@ -355,6 +369,7 @@ pub const FLOW_STOP: Kernel = Kernel {
 /// Every kernel: the network's in the order in which it meets them, then those of optical flow.
 pub const ALL: &[&Kernel] = &[
     &STEM,
+    &STEM_UNIFORM,
     &MAX_POOL3D,
     &CONV3D,
     &GEMM,

@@ -12,7 +12,7 @@ pub use gemm::{GemmParams, WinoParams};
 
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
 
-/// Parameters of `conv3d.wgsl` and `stem.wgsl`.
+/// Parameters of `conv3d.wgsl`, `stem.wgsl` and `stem_uniform.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct ConvParams {
@@ -30,7 +30,8 @@ pub struct ConvParams {
     /// In groups of four channels: stored input channels, output channels written, stored channels of the output
     /// buffer, first of them that is written.
     pub channels: [u32; 4],
-    /// In groups of four channels: first input channel read, input channels read; the others are unused.
+    /// In groups of four channels: first input channel read, input channels read, weights per row. 1 for `stem_uniform.wgsl`
+    /// to add to what the output holds.
     pub source: [u32; 4],
 }
 
@@ -101,7 +102,12 @@ impl ConvParams {
                 (output.stored_channels() / 4) as u32,
                 (step.channel_offset / 4) as u32,
             ],
-            source: [(step.input_offset / 4) as u32, step.input_channels.div_ceil(4) as u32, 0, 0],
+            source: [
+                (step.input_offset / 4) as u32,
+                step.input_channels.div_ceil(4) as u32,
+                step.channels.div_ceil(4) as u32,
+                0,
+            ],
         }
     }
 

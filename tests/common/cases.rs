@@ -121,7 +121,7 @@ pub fn sliced(
         stride: [stride[0], stride[1], stride[2], u32::from(relu)],
         pad,
         channels: [stored / 4, columns / 4, total / 4, before / 4],
-        source: [unread / 4, read / 4, 0, 0],
+        source: [unread / 4, read / 4, columns / 4, 0],
     };
     let taps = kernel.iter().product::<u32>() as usize;
     let mut random = Random(u64::from(ci * 1000 + co + t * h * w));
@@ -139,6 +139,35 @@ pub fn sliced(
         tolerance: Tolerance::dot(taps * rows as usize, 1.0 / 3.0),
         params: Params::Conv(params),
         name,
+    }
+}
+
+/// The opening convolution on software adapters: the last two taps in time for the last 20 channels of 52, added to what is
+/// there, or the first three for the first 32.
+pub fn stem_uniform([n, t, h, w]: [u32; 4], ci: u32, last: bool) -> Case {
+    let Case { params, reads, writes, tolerance, .. } =
+        conv([n, t, h, w], (ci, 52), [7; 3], [2; 3], (4, 0), true);
+    let Params::Conv(mut p) = params else { panic!("a convolution has other parameters") };
+    let (taps, columns) = if last { (2, 20) } else { (3, 32) };
+    p.kernel[0] = taps;
+    p.stride[3] = u32::from(last);
+    p.pad[0] = p.pad[0].wrapping_sub(if last { 5 } else { 0 });
+    p.channels[1] = columns / 4;
+    p.channels[3] += if last { 8 } else { 0 };
+    p.source[2..].copy_from_slice(&[8, u32::from(last)]);
+    let mut random = Random(41);
+    let mut reads = vec![reads[0].clone(), random.vec(1 << 14), random.vec(64)];
+    if last {
+        reads.push(random.vec(writes[0]));
+    }
+    Case {
+        name: format!("stem_uniform {ci} channels of {n}x{t}x{h}x{w}, last: {last}"),
+        kernel: &manifest::STEM_UNIFORM,
+        constants: manifest::STEM_UNIFORM.variants[ci as usize - 2],
+        params: Params::Conv(p),
+        reads,
+        writes,
+        tolerance,
     }
 }
 
@@ -316,6 +345,9 @@ pub fn all() -> Vec<Case> {
         conv([1, 9, 15, 17], (3, 64), [7; 3], [2; 3], (0, 0), true),
         conv([2, 10, 14, 11], (2, 20), [7; 3], [2; 3], (4, 8), true),
         conv([1, 8, 16, 16], (3, 4), [7; 3], [2; 3], (0, 0), false),
+        stem_uniform([1, 9, 15, 17], 3, false),
+        stem_uniform([2, 10, 14, 11], 3, true),
+        stem_uniform([2, 9, 13, 16], 2, false),
         conv([1, 5, 7, 9], (16, 24), [3; 3], [1; 3], (8, 4), true),
         conv([2, 3, 5, 5], (24, 64), [3; 3], [1; 3], (0, 0), true),
         conv([3, 2, 7, 7], (64, 48), [1; 3], [1; 3], (16, 0), true),

@@ -68,12 +68,13 @@ pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) 
         |name| constants.iter().find(|(known, _)| *known == name).map_or(1, |(_, value)| *value as usize);
     match params {
         Params::Conv(p) => {
-            let x = if kernel.name == manifest::STEM.name {
-                (product(&p.output[..3]) * (p.output[3] as usize).div_ceil(4)).div_ceil(LANES)
-            } else {
-                product(&p.output).div_ceil(CONV_POSITIONS)
-            };
-            [x, (4 * p.channels[1] as usize).div_ceil(CONV_CHANNELS), 1]
+            let fours = product(&p.output[..3]) * (p.output[3] as usize).div_ceil(4);
+            let y = (4 * p.channels[1] as usize).div_ceil(CONV_CHANNELS);
+            match kernel.name {
+                name if name == manifest::STEM.name => [fours.div_ceil(LANES), y, 1],
+                name if name == manifest::STEM_UNIFORM.name => [fours.div_ceil(LANES), 1, 1],
+                _ => [product(&p.output).div_ceil(CONV_POSITIONS), y, 1],
+            }
         }
         Params::Gemm(p) if kernel.name == manifest::GEMM_UNIFORM.name => {
             [(p.rows[0] as usize).div_ceil(UNIFORM_ROWS), 1, 1]

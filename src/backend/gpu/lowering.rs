@@ -6,7 +6,7 @@ use super::manifest;
 use super::pacer::dispatch_quantum;
 use super::product::{Product, RANGES, Range};
 use super::variants::Products;
-use super::weights::{Algorithm, DeviceWeights};
+use super::weights::{Algorithm, DeviceWeights, Piece};
 use super::winograd::{self, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
@@ -150,6 +150,9 @@ pub(super) fn launches(
                         Some(Algorithm::Pointwise) => {
                             all.extend(pointwise(plan, index..index + 1, weights, products));
                         }
+                        Some(Algorithm::Stem) if products == Products::Uniform => {
+                            all.extend(stem(plan, index, weights));
+                        }
                         _ => all.push(single(plan, index, weights)),
                     }
                 }
@@ -218,6 +221,45 @@ fn pointwise(
         launches.extend(product.launches(weights, products));
     }
     launches
+}
+
+/// The stem on software adapters: some channels and some taps in time at once.
+fn stem(plan: &Plan, index: usize, weights: &DeviceWeights) -> Vec<Launch> {
+    let step = &plan.steps[index];
+    let (Operation::Conv { unit, window, .. }, Params::Conv(whole)) = (step.kernel, Params::new(plan, step))
+    else {
+        return Vec::new();
+    };
+    let unit = &weights.units[unit];
+    let kernel = &manifest::STEM_UNIFORM;
+    let size = |name| kernel.window(name).unwrap_or(0);
+    let launch = |piece: &Piece| {
+        let mut p = whole;
+        let (begins, ends) = (piece.taps.start == 0, piece.taps.end == window.size[0]);
+        p.kernel[0] = piece.taps.len() as u32;
+        p.stride[3] = if ends { whole.stride[3] } else { 0 };
+        p.pad[0] = (window.pad_before[0] - piece.taps.start as isize) as i32 as u32;
+        p.channels[1] = piece.columns.len() as u32;
+        p.channels[3] += piece.columns.start as u32;
+        p.source[2..].copy_from_slice(&[piece.wide as u32, u32::from(!begins)]);
+        let work = 4 * p.positions() * piece.taps.len() * piece.rows.len() * piece.columns.len();
+        Launch {
+            kernel,
+            constants: kernel.variants[plan.buffers[step.input].shape.c - 2],
+            params: Params::Conv(p),
+            bindings: vec![
+                Binding::Activation(step.input),
+                Binding::WeightWindow(unit.buffer, size("weight")),
+                Binding::BiasWindow(size("bias")),
+                Binding::Activation(step.output),
+            ],
+            // Zeros stand before the first unit's bias.
+            windows: vec![piece.offset, if begins { unit.bias + piece.bias } else { 0 }],
+            work: work as u64,
+            step: index,
+        }
+    };
+    unit.pieces.iter().map(launch).collect()
 }
 
 /// A step that a kernel computes by itself.

@@ -53,6 +53,15 @@ impl GpuModel {
         &self.network
     }
 
+    /// Kernel launches of a run that hands out `observe`, before long ones are cut for a slow device.
+    ///
+    /// # Errors
+    /// Unknown endpoints.
+    pub fn launches(&self, plan: &Plan, observe: &[&str]) -> Result<usize> {
+        let observed = Observed::new(plan, observe)?.ids();
+        Ok(lowering::launches(plan, &self.weights, self.gpu.variants.products, &observed).0.len())
+    }
+
     /// Runs `plan` on `input`.
     ///
     /// # Shapes

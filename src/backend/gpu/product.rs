@@ -103,8 +103,8 @@ impl Product {
     }
 
     fn windowed(&self, range: &Range, unit: &OnDevice, piece: &Piece) -> Launch {
-        let begins = piece.taps.start == 0 && piece.channels.start == 0;
-        let ends = piece.taps.end == self.taps && piece.channels.end == range.depth;
+        let begins = piece.taps.start == 0 && piece.rows.start == 0;
+        let ends = piece.taps.end == self.taps && piece.rows.end == 4 * range.depth;
         let (output, stride) = &self.outputs[range.output];
         let mut params = self.params();
         params.rows[2] = piece.taps.len() as u32;
@@ -113,15 +113,15 @@ impl Product {
         let input = piece.point * self.strides[1]
             + piece.taps.start * self.tap_rows * self.strides[0]
             + range.input
-            + piece.channels.start;
+            + piece.rows.start / 4;
         let first = piece.point * self.output_point + range.first + piece.columns.start;
-        params.channels[0] = [input as u32, piece.channels.len() as u32, piece.columns.len() as u32, 0];
+        params.channels[0] = [input as u32, (piece.rows.len() / 4) as u32, piece.columns.len() as u32, 0];
         params.place[0] = [0, first as u32, 0, piece.wide as u32];
         // Zeros stand before the first unit's bias.
-        let bias = if self.bias && begins { unit.bias + 16 * piece.columns.start as u64 } else { 0 };
+        let bias = if self.bias && begins { unit.bias + piece.bias } else { 0 };
         let variant = 2 * usize::from(piece.wide == 16) + usize::from(!begins);
         let window = |name| manifest::GEMM_UNIFORM.window(name).unwrap_or(0);
-        let work = 16 * self.rows * piece.taps.len() * piece.channels.len() * piece.columns.len();
+        let work = 4 * self.rows * piece.taps.len() * piece.rows.len() * piece.columns.len();
         Launch {
             kernel: &manifest::GEMM_UNIFORM,
             constants: manifest::GEMM_UNIFORM.variants[variant],

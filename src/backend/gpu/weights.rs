@@ -40,14 +40,16 @@ pub(super) enum Algorithm {
 pub(super) struct Piece {
     pub point: usize,
     pub taps: Range<usize>,
-    /// Input channels in fours.
-    pub channels: Range<usize>,
+    /// Rows of weights of a tap: input channels, for the stem with its taps in space.
+    pub rows: Range<usize>,
     /// Output channels in fours.
     pub columns: Range<usize>,
     /// Columns of the kernel's variant, in fours.
     pub wide: usize,
     /// Where it begins in the buffer.
     pub offset: u64,
+    /// Where its bias begins, behind the beginning of the unit's.
+    pub bias: u64,
 }
 
 /// One unit's weights.
@@ -99,11 +101,19 @@ impl DeviceWeights {
                 let (data, pieces) = pack(description, values, algorithm, gpu.variants.products, end);
                 let bytes = end..end + 4 * data.len() as u64;
                 end = bytes.end.next_multiple_of(ALIGNMENT);
-                // Neighbours that run Winograd's way have one output transform, which reads their biases as one.
-                let block = if algorithm == Algorithm::Winograd { 4 } else { BIAS_BLOCK };
+                // Neighbours that run Winograd's way have one output transform, which reads their biases as one. Those of
+                // a piece begin with a block.
+                let (block, span) = match algorithm {
+                    Algorithm::Winograd => (4, usize::MAX),
+                    _ if pieces.is_empty() => (BIAS_BLOCK, usize::MAX),
+                    _ => (BIAS_BLOCK, 4 * widest(algorithm)),
+                };
                 biases.resize(biases.len().next_multiple_of(block), 0.0);
                 let bias = 4 * biases.len() as u64;
-                biases.extend(&values.bias);
+                for part in values.bias.chunks(span) {
+                    biases.resize(biases.len().next_multiple_of(block), 0.0);
+                    biases.extend(part);
+                }
                 let columns = description.out_channels.div_ceil(4);
                 let buffer = made.buffers.len();
                 made.units.push(OnDevice { algorithm, buffer, bytes: bytes.clone(), pieces, bias, columns });
@@ -169,6 +179,11 @@ fn pack(
     let widened = |rows| pad(&values.kernel, unit.in_channels, unit.out_channels, rows, co);
     let (kernel, points, taps) = match algorithm {
         // The stem skips the channel that does not exist.
+        Algorithm::Stem if products == Products::Uniform => {
+            let rows = unit.kernel[1] * unit.kernel[2] * unit.in_channels;
+            let shape = [1, unit.kernel[0], rows, co / 4];
+            return windows(&widened(unit.in_channels), shape, widest(algorithm), start);
+        }
         Algorithm::Stem => return (widened(unit.in_channels), Vec::new()),
         Algorithm::Direct => return (widened(ci), Vec::new()),
         Algorithm::Pointwise => (widened(ci), 1, 1),
@@ -176,47 +191,61 @@ fn pack(
     };
     match products {
         Products::Tiled(_) => (kernel, Vec::new()),
-        Products::Uniform => windows(&kernel, [points, taps, ci / 4, co / 4], start),
+        Products::Uniform => windows(&kernel, [points, taps, ci, co / 4], widest(algorithm), start),
     }
 }
 
-/// `[points, taps, Ci, Co]`, given in fours of channels, cut into pieces that fit a window each.
-fn windows(kernel: &[f32], [points, taps, ci, co]: [usize; 4], start: u64) -> (Vec<f32>, Vec<Piece>) {
+/// Most columns of a piece, in fours. Half of the window's for the stem leave room for three taps in time at once.
+fn widest(algorithm: Algorithm) -> usize {
+    if algorithm == Algorithm::Stem { 8 } else { 16 }
+}
+
+/// `[points, taps, rows, Co]`, the last given in fours, cut into pieces that fit a window each, of at most `widest`
+/// columns in fours.
+fn windows(
+    kernel: &[f32],
+    [points, taps, rows, co]: [usize; 4],
+    widest: usize,
+    start: u64,
+) -> (Vec<f32>, Vec<Piece>) {
     let mut pieces = Vec::new();
     let mut end = start;
-    for first in (0..co).step_by(16) {
-        let columns = first..(first + 16).min(co);
+    for (block, first) in (0..co).step_by(widest).enumerate() {
+        let columns = first..(first + widest).min(co);
         let wide = if columns.len() > 8 { 16 } else { 8 };
-        // As many taps as fit; where not even one does, some of its channels.
-        let most = WINDOW / (4 * wide);
-        let (taps_each, channels_each) = ((most / ci).max(1), ci.min(most));
+        // As many taps as fit; where not even one does, some of its rows.
+        let most = WINDOW / wide;
+        let (taps_each, rows_each) = ((most / rows).max(1), rows.min(most));
         for (tap, point) in
             (0..taps).step_by(taps_each).flat_map(|tap| (0..points).map(move |point| (tap, point)))
         {
-            for channel in (0..ci).step_by(channels_each) {
+            for row in (0..rows).step_by(rows_each) {
                 let taps = tap..(tap + taps_each).min(taps);
-                let channels = channel..(channel + channels_each).min(ci);
-                let bytes = (16 * 4 * taps.len() * channels.len() * wide) as u64;
-                pieces.push(Piece { point, taps, channels, columns: columns.clone(), wide, offset: end });
-                end += bytes;
+                let rows = row..(row + rows_each).min(rows);
+                let bytes = (16 * taps.len() * rows.len() * wide) as u64;
+                let (columns, bias) = (columns.clone(), ALIGNMENT * block as u64);
+                pieces.push(Piece { point, taps, rows, columns, wide, offset: end, bias });
+                // Offsets of windows are aligned.
+                end += bytes.next_multiple_of(ALIGNMENT);
             }
         }
     }
     let mut packed = vec![0.0; ((end - start) / 4) as usize];
     let mut parts: Vec<(&Piece, &mut [f32])> = Vec::new();
     let mut rest = packed.as_mut_slice();
-    for piece in &pieces {
-        let (part, behind) = rest.split_at_mut(16 * piece.taps.len() * piece.channels.len() * piece.wide);
+    for (index, piece) in pieces.iter().enumerate() {
+        let next = pieces.get(index + 1).map_or(end, |next| next.offset);
+        let (part, behind) = rest.split_at_mut(((next - piece.offset) / 4) as usize);
         parts.push((piece, part));
         rest = behind;
     }
     parts.into_par_iter().for_each(|(piece, part)| {
-        let rows = piece.taps.clone().flat_map(|tap| {
-            (4 * piece.channels.start..4 * piece.channels.end)
-                .map(move |row| (piece.point * taps + tap) * 4 * ci + row)
-        });
+        let from = piece
+            .taps
+            .clone()
+            .flat_map(|tap| piece.rows.clone().map(move |row| (piece.point * taps + tap) * rows + row));
         let length = 4 * piece.columns.len();
-        for (row, to) in rows.zip(part.chunks_exact_mut(4 * piece.wide)) {
+        for (row, to) in from.zip(part.chunks_mut(4 * piece.wide)) {
             to[..length].copy_from_slice(&kernel[4 * (row * co + piece.columns.start)..][..length]);
         }
     });
