@@ -13,7 +13,7 @@ struct Params {
     stride: vec4<u32>,    // T, H, W, 1 for ReLU
     pad: vec4<u32>,       // before T, H, W; first workgroup of this dispatch
     channels: vec4<u32>,  // in fours: input stored, output written, output stored, output offset
-    source: vec4<u32>,    // in fours: first input channel read, input channels read
+    source: vec4<u32>,    // in fours: first input channel read, input channels read, weights per row
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -46,8 +46,20 @@ fn address(n: i32, at: vec3<i32>, ok: bool) -> u32 {
     return p.source.x + select(0u, i * p.channels.x, ok);
 }
 
-fn finish(sum: vec4<f32>) -> vec4<f32> {
-    return select(sum, max(sum, vec4<f32>(0.0)), p.stride.w == 1u);
+fn store(position: u32, column: u32, sum: vec4<f32>) {
+    let count = p.output.x * p.output.y * p.output.z * p.output.w;
+    if position < count && column < p.channels.y {
+        let at = position * p.channels.z + p.channels.w + column;
+        output[at] = select(sum, max(sum, vec4<f32>(0.0)), p.stride.w == 1u);
+    }
+}
+
+// Columns with constant numbers: a matrix indexed by a variable would live in memory.
+fn store_positions(position: u32, column: u32, sums: mat4x4<f32>) {
+    store(position, column, sums[0]);
+    store(position + LANES, column, sums[1]);
+    store(position + 2u * LANES, column, sums[2]);
+    store(position + 3u * LANES, column, sums[3]);
 }
 
 @compute @workgroup_size(64)
@@ -117,20 +129,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    for (var j = 0u; j < 4u; j++) {
-        let position = first + j * LANES;
-        if position < count {
-            let at = position * p.channels.z + p.channels.w + column;
-            output[at] = finish(acc0[j]);
-            if column + 1u < columns {
-                output[at + 1u] = finish(acc1[j]);
-            }
-            if column + 2u < columns {
-                output[at + 2u] = finish(acc2[j]);
-            }
-            if column + 3u < columns {
-                output[at + 3u] = finish(acc3[j]);
-            }
-        }
-    }
+    store_positions(first, column, acc0);
+    store_positions(first, column + 1u, acc1);
+    store_positions(first, column + 2u, acc2);
+    store_positions(first, column + 3u, acc3);
 }

@@ -3,7 +3,7 @@
 //! It sits beside the WGSL, so that a renamed shader, twin or caller is a compile error here. `tests/shaders.rs`
 //! walks this folder and this table and accepts no difference between them.
 
-use crate::backend::params::{ConvParams, FlowParams, MeanParams, PoolParams};
+use crate::backend::params::{ConvParams, FlowParams, GemmParams, MeanParams, PoolParams, WinoParams};
 use crate::backend::{gpu, reference};
 
 /// Values of a shader's `override` constants.
@@ -22,14 +22,23 @@ pub struct Kernel {
     pub params: Layout,
     /// Bindings from 1: what is read, with shapes.
     pub reads: &'static [(&'static str, &'static str)],
-    /// The last binding: what is written, with its shape.
-    pub writes: (&'static str, &'static str),
+    /// Those of the reads that are windows of uniform memory, moved by dynamic offsets, with their size in bytes.
+    pub windows: &'static [(&'static str, u64)],
+    /// The last bindings: what is written, with shapes.
+    pub writes: &'static [(&'static str, &'static str)],
     /// Values of `override` constants, one set per pipeline.
     pub variants: &'static [Variant],
     /// The function that dispatches it.
     pub caller: &'static str,
     /// The plain function that says what it must compute.
     pub twin: Twin,
+}
+
+impl Kernel {
+    /// The size of the window through which `name` is read, if it is.
+    pub fn window(&self, name: &str) -> Option<u64> {
+        self.windows.iter().find(|(window, _)| *window == name).map(|(_, size)| *size)
+    }
 }
 
 /// Name, size and field offsets of a parameter struct.
@@ -49,6 +58,9 @@ pub type ConvTwin = fn(&ConvParams, &[f32], &[f32], &[f32], &mut [f32]);
 /// Signature of a twin of optical flow with three inputs: parameters, inputs, output.
 pub type FlowTwin = fn(&FlowParams, &[f32], &[f32], &[f32], &mut [f32]);
 
+/// Signature of a matrix product's twin: parameters, whether to add to the outputs, input, weight, bias, both outputs.
+pub type GemmTwin = fn(&GemmParams, bool, &[f32], &[f32], &[f32], [&mut [f32]; 2]);
+
 /// A twin, by its signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Twin {
@@ -56,6 +68,12 @@ pub enum Twin {
     Conv(ConvTwin),
     /// Parameters, input, output.
     Pool(fn(&PoolParams, &[f32], &mut [f32])),
+    /// Parameters, whether to add to the outputs (the override `ADD`), input, weight, bias, both outputs.
+    Gemm(GemmTwin),
+    /// Parameters, input, output.
+    WinoIn(fn(&WinoParams, &[f32], &mut [f32])),
+    /// Parameters, input, bias, output.
+    WinoOut(fn(&WinoParams, &[f32], &[f32], &mut [f32])),
     /// Parameters, input, output.
     Mean(fn(&MeanParams, &[f32], &mut [f32])),
     /// Parameters, input, output.
@@ -87,6 +105,8 @@ macro_rules! caller {
 
 const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, pad, channels, source });
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
+const GEMM_PARAMS: Layout = layout!(GemmParams { rows, input, output, channels, place });
+const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, channels });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
 
@@ -97,7 +117,22 @@ pub const STEM: Kernel = Kernel {
     source: include_str!("stem.wgsl"),
     params: CONV_PARAMS,
     reads: &[("input", "[N, T, H, W, 4]"), ("weight", "[7, 7, 7, C, Co]"), ("bias", "[Co]")],
-    writes: ("output", "[N, To, Ho, Wo, Co]"),
+    windows: &[],
+    writes: &[("output", "[N, To, Ho, Wo, Co]")],
+    variants: &[&[("CHANNELS", 2.0)], &[("CHANNELS", 3.0)]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::Conv(reference::conv3d),
+};
+
+/// The opening convolution on software adapters, some taps in time at once. Its twin is that of any convolution.
+pub const STEM_UNIFORM: Kernel = Kernel {
+    name: "stem_uniform",
+    file: "stem_uniform.wgsl",
+    source: include_str!("stem_uniform.wgsl"),
+    params: CONV_PARAMS,
+    reads: &[("input", "[N, T, H, W, 4]"), ("weight", "[taps, 7, 7, C, 32]"), ("bias", "[32]")],
+    windows: &[("weight", 1 << 16), ("bias", 1 << 8)],
+    writes: &[("output", "[N, To, Ho, Wo, Co]")],
     variants: &[&[("CHANNELS", 2.0)], &[("CHANNELS", 3.0)]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Conv(reference::conv3d),
@@ -110,10 +145,81 @@ pub const CONV3D: Kernel = Kernel {
     source: include_str!("conv3d.wgsl"),
     params: CONV_PARAMS,
     reads: &[("input", "[N, T, H, W, Ci]"), ("weight", "[kT, kH, kW, Ci, Co]"), ("bias", "[Co]")],
-    writes: ("output", "[N, To, Ho, Wo, Co]"),
+    windows: &[],
+    writes: &[("output", "[N, To, Ho, Wo, Co]")],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Conv(reference::conv3d),
+};
+
+/// The tiles of `gemm.wgsl`, and what one invocation computes of them.
+pub const GEMM_TILES: [Variant; 5] = [
+    &[("ROWS", 32.0), ("COLUMNS", 8.0), ("DEPTH", 2.0), ("TALL", 1.0), ("WIDE", 1.0)],
+    &[("ROWS", 64.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 1.0), ("WIDE", 1.0)],
+    &[("ROWS", 64.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 1.0), ("WIDE", 2.0)],
+    &[("ROWS", 64.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 2.0), ("WIDE", 2.0)],
+    &[("ROWS", 32.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 1.0), ("WIDE", 2.0)],
+];
+
+/// Matrix products on graphics cards: 1x1x1 convolutions of one input side by side, and the products of Winograd's.
+pub const GEMM: Kernel = Kernel {
+    name: "gemm",
+    file: "gemm.wgsl",
+    source: include_str!("gemm.wgsl"),
+    params: GEMM_PARAMS,
+    reads: &[("input", "[points, rows, Ci]"), ("weight", "[points, taps, Ci, Co]"), ("bias", "[Co]")],
+    windows: &[],
+    writes: &[("output", "[points, rows, Co]"), ("other", "[rows, Co]")],
+    variants: &GEMM_TILES,
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::Gemm(reference::gemm),
+};
+
+/// The same for software adapters. Its twin is that of `gemm`.
+pub const GEMM_UNIFORM: Kernel = Kernel {
+    name: "gemm_uniform",
+    file: "gemm_uniform.wgsl",
+    source: include_str!("gemm_uniform.wgsl"),
+    params: GEMM_PARAMS,
+    reads: &[("input", "[rows, Ci]"), ("weight", "[taps, Ci, Co]"), ("bias", "[Co]")],
+    windows: &[("weight", 1 << 16), ("bias", 1 << 8)],
+    writes: &[("output", "[rows, Co]")],
+    variants: &[
+        &[("COLUMNS", 8.0), ("ADD", 0.0)],
+        &[("COLUMNS", 8.0), ("ADD", 1.0)],
+        &[("COLUMNS", 16.0), ("ADD", 0.0)],
+        &[("COLUMNS", 16.0), ("ADD", 1.0)],
+    ],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::Gemm(reference::gemm),
+};
+
+/// Winograd's transform of inputs to points.
+pub const WINO_IN: Kernel = Kernel {
+    name: "wino_in",
+    file: "wino_in.wgsl",
+    source: include_str!("wino_in.wgsl"),
+    params: WINO_PARAMS,
+    reads: &[("input", "[N, T, H, W, Ci]")],
+    windows: &[],
+    writes: &[("output", "[36, frames, tiles, Ci]")],
+    variants: &[&[]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::WinoIn(reference::wino_in),
+};
+
+/// Winograd's transform of products to outputs, with bias, ReLU and channel offset.
+pub const WINO_OUT: Kernel = Kernel {
+    name: "wino_out",
+    file: "wino_out.wgsl",
+    source: include_str!("wino_out.wgsl"),
+    params: WINO_PARAMS,
+    reads: &[("input", "[36, frames, tiles, Co]"), ("bias", "[Co]")],
+    windows: &[],
+    writes: &[("output", "[N, T, H, W, Co]")],
+    variants: &[&[]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::WinoOut(reference::wino_out),
 };
 
 /// Max pool in which padding never wins.
@@ -123,7 +229,8 @@ pub const MAX_POOL3D: Kernel = Kernel {
     source: include_str!("max_pool3d.wgsl"),
     params: POOL_PARAMS,
     reads: &[("input", "[N, T, H, W, C]")],
-    writes: ("output", "[N, To, Ho, Wo, C]"),
+    windows: &[],
+    writes: &[("output", "[N, To, Ho, Wo, C]")],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Pool(reference::max_pool3d),
@@ -136,7 +243,8 @@ pub const AVG_POOL3D: Kernel = Kernel {
     source: include_str!("avg_pool3d.wgsl"),
     params: POOL_PARAMS,
     reads: &[("input", "[N, T, H, W, C]")],
-    writes: ("output", "[N, To, Ho, Wo, C]"),
+    windows: &[],
+    writes: &[("output", "[N, To, Ho, Wo, C]")],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Pool(reference::avg_pool3d),
@@ -149,7 +257,8 @@ pub const TIME_MEAN: Kernel = Kernel {
     source: include_str!("time_mean.wgsl"),
     params: MEAN_PARAMS,
     reads: &[("input", "[N, T, C]")],
-    writes: ("output", "[N, C]"),
+    windows: &[],
+    writes: &[("output", "[N, C]")],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Mean(reference::time_mean),
@@ -162,7 +271,8 @@ pub const FLOW_RESIZE: Kernel = Kernel {
     source: include_str!("flow_resize.wgsl"),
     params: FLOW_PARAMS,
     reads: &[("input", "[N, Hs, Ws]")],
-    writes: ("output", "[N, H, W]"),
+    windows: &[],
+    writes: &[("output", "[N, H, W]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_resize),
@@ -175,7 +285,8 @@ pub const FLOW_GRADIENT: Kernel = Kernel {
     source: include_str!("flow_gradient.wgsl"),
     params: FLOW_PARAMS,
     reads: &[("input", "[N, H, W]")],
-    writes: ("output", "[2, N, H, W]"),
+    windows: &[],
+    writes: &[("output", "[2, N, H, W]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_gradient),
@@ -192,7 +303,8 @@ pub const FLOW_WARP: Kernel = Kernel {
         ("gradient", "[2, N + 1, H, W]"),
         ("state", "[6, N, H, W], [N, H, W/64]"),
     ],
-    writes: ("data", "[4, N, H, W]"),
+    windows: &[],
+    writes: &[("data", "[4, N, H, W]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow3(reference::flow_warp),
@@ -205,7 +317,8 @@ pub const FLOW_MEDIAN: Kernel = Kernel {
     source: include_str!("flow_median.wgsl"),
     params: FLOW_PARAMS,
     reads: &[("state", "[6, N, H, W], [N, H, W/64]"), ("stopped", "[N]")],
-    writes: ("output", "[2, N, H, W]"),
+    windows: &[],
+    writes: &[("output", "[2, N, H, W]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow2(reference::flow_median),
@@ -218,7 +331,8 @@ pub const FLOW_STEP: Kernel = Kernel {
     source: include_str!("flow_step.wgsl"),
     params: FLOW_PARAMS,
     reads: &[("data", "[4, N, H, W]"), ("stopped", "[N]")],
-    writes: ("state", "[6, N, H, W], [N, H, W/64]"),
+    windows: &[],
+    writes: &[("state", "[6, N, H, W], [N, H, W/64]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow2(reference::flow_step),
@@ -231,7 +345,8 @@ pub const FLOW_DUAL: Kernel = Kernel {
     source: include_str!("flow_dual.wgsl"),
     params: FLOW_PARAMS,
     reads: &[("stopped", "[N]")],
-    writes: ("state", "[6, N, H, W], [N, H, W/64]"),
+    windows: &[],
+    writes: &[("state", "[6, N, H, W], [N, H, W/64]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_dual),
@@ -244,7 +359,8 @@ pub const FLOW_STOP: Kernel = Kernel {
     source: include_str!("flow_stop.wgsl"),
     params: FLOW_PARAMS,
     reads: &[("state", "[6, N, H, W], [N, H, W/64]")],
-    writes: ("stopped", "[N]"),
+    windows: &[],
+    writes: &[("stopped", "[N]")],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_stop),
@@ -253,8 +369,13 @@ pub const FLOW_STOP: Kernel = Kernel {
 /// Every kernel: the network's in the order in which it meets them, then those of optical flow.
 pub const ALL: &[&Kernel] = &[
     &STEM,
+    &STEM_UNIFORM,
     &MAX_POOL3D,
     &CONV3D,
+    &GEMM,
+    &GEMM_UNIFORM,
+    &WINO_IN,
+    &WINO_OUT,
     &AVG_POOL3D,
     &TIME_MEAN,
     &FLOW_RESIZE,

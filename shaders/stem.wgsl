@@ -13,7 +13,7 @@ struct Params {
     stride: vec4<u32>,    // 2, 2, 2, 1 for ReLU
     pad: vec4<u32>,       // before T, H, W; first workgroup of this dispatch
     channels: vec4<u32>,  // in fours: input stored (1), output written, output stored, output offset
-    source: vec4<u32>,    // in fours: first input channel read, input channels read
+    source: vec4<u32>,    // in fours: first input channel read, input channels read, weights per row
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -39,8 +39,20 @@ fn taps(at: u32, columns: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4
     return w * mat4x3<f32>(a.xyz, b.xyz, c.xyz, d.xyz);
 }
 
-fn finish(sum: vec4<f32>) -> vec4<f32> {
-    return select(sum, max(sum, vec4<f32>(0.0)), p.stride.w == 1u);
+fn store(position: u32, ok: bool, column: u32, sum: vec4<f32>) {
+    if ok && column < p.channels.y {
+        let at = position * p.channels.z + p.channels.w + column;
+        output[at] = select(sum, max(sum, vec4<f32>(0.0)), p.stride.w == 1u);
+    }
+}
+
+// Columns with constant numbers: a matrix indexed by a variable would live in memory. `free` output columns are left in
+// the row.
+fn store_columns(position: u32, free: u32, column: u32, sums: mat4x4<f32>) {
+    store(position, free > 0u, column, sums[0]);
+    store(position + 1u, free > 1u, column, sums[1]);
+    store(position + 2u, free > 2u, column, sums[2]);
+    store(position + 3u, free > 3u, column, sums[3]);
 }
 
 @compute @workgroup_size(64)
@@ -105,22 +117,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    if wanted < count {
-        for (var j = 0u; j < 4u; j++) {
-            if x + j < p.output.w {
-                let position = (rows * p.output.w) + x + j;
-                let at = position * p.channels.z + p.channels.w + column;
-                output[at] = finish(acc0[j]);
-                if column + 1u < columns {
-                    output[at + 1u] = finish(acc1[j]);
-                }
-                if column + 2u < columns {
-                    output[at + 2u] = finish(acc2[j]);
-                }
-                if column + 3u < columns {
-                    output[at + 3u] = finish(acc3[j]);
-                }
-            }
-        }
-    }
+    let free = select(0u, p.output.w - x, wanted < count);
+    let position = rows * p.output.w + x;
+    store_columns(position, free, column, acc0);
+    store_columns(position, free, column + 1u, acc1);
+    store_columns(position, free, column + 2u, acc2);
+    store_columns(position, free, column + 3u, acc3);
 }

@@ -127,7 +127,7 @@ impl Classifier {
         self.networks.retain(|n| n.stream != stream);
         self.networks.push(Network {
             stream,
-            model: Model::new(&self.device, weights, self.options)?,
+            model: Model::new(&self.device, weights, &self.options)?,
             source,
         });
         self.networks.sort_by_key(|n| n.stream);

@@ -3,9 +3,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Random, Tolerance, compare};
 use i3d::backend::cpu::CpuModel;
-use i3d::backend::gpu::GpuModel;
+use i3d::backend::gpu::{Class, GpuModel, Variants};
 use i3d::backend::{Device, Model, Output, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
@@ -38,8 +40,8 @@ fn problem((network, batch, frames): (I3d, usize, usize)) -> Problem {
     Problem { plan, network, input, want }
 }
 
-fn assert_endpoints(problem: &Problem, got: &Output) {
-    for name in problem.plan.observable() {
+fn assert_endpoints(problem: &Problem, got: &Output, observed: &[&str]) {
+    for &name in observed {
         let (got, want) = (got.get(name).expect(name), problem.want.get(name).expect(name));
         assert_eq!(got.shape, want.shape, "{name}");
         let spread = want.data.iter().fold(0f32, |m, v| m.max(v.abs()));
@@ -54,7 +56,7 @@ fn the_cpu_backend_computes_what_the_twins_compute() {
     for problem in cases().into_iter().map(problem) {
         for threads in [1, 3] {
             let mut model =
-                CpuModel::new(Weights::random(&problem.network, 3), threads, RunOptions::default())
+                CpuModel::new(Weights::random(&problem.network, 3), threads, &RunOptions::default())
                     .expect("threads start");
             let mut last = 0;
             let observe = problem.plan.observable();
@@ -65,23 +67,32 @@ fn the_cpu_backend_computes_what_the_twins_compute() {
                 })
                 .expect("the CPU backend runs");
             assert_eq!(last, problem.plan.macs(), "progress ends at the end");
-            assert_endpoints(&problem, &got);
+            assert_endpoints(&problem, &got, &observe);
         }
+    }
+}
+
+/// Runs the problem with the kernels that adapters of `class` get.
+fn check_on_gpu(problem: &Problem, class: Class, precise: bool) {
+    let Some(mut gpu) = common::gpu() else { return };
+    Arc::get_mut(&mut gpu).expect("nobody else has it").variants = Variants::of(class);
+    let weights = Weights::random(&problem.network, 3);
+    let mut model = GpuModel::new(gpu, &weights, &RunOptions { precise }).expect("the weights fit");
+    let all = problem.plan.observable();
+    // What is observed decides what is fused, and a second run meets memory full of old values.
+    for observe in [&all[..], &["Logits"], &["Logits"]] {
+        let mut progress = |_| ();
+        let run = model.run(&problem.plan, &problem.input, observe, &mut progress);
+        let got = pollster::block_on(run).expect("the GPU backend runs");
+        assert_endpoints(problem, &got, observe);
     }
 }
 
 #[test]
 fn the_gpu_backend_computes_what_the_twins_compute() {
-    let Some(gpu) = common::gpu() else { return };
     for problem in cases().into_iter().map(problem) {
-        let weights = Weights::random(&problem.network, 3);
-        let mut model = GpuModel::new(gpu.clone(), &weights).expect("the weights fit");
-        let observe = problem.plan.observable();
-        // The second run replays what the first recorded, over arenas that are full of old values.
-        for _ in 0..2 {
-            let mut progress = |_| ();
-            let run = model.run(&problem.plan, &problem.input, &observe, &mut progress);
-            assert_endpoints(&problem, &pollster::block_on(run).expect("the GPU backend runs"));
+        for class in [Class::Software, Class::Other] {
+            check_on_gpu(&problem, class, false);
         }
     }
 }
@@ -94,7 +105,7 @@ fn every_launch_of_the_gpu_backend_is_timed() {
     let input = Random(1).vec(plan.buffers[INPUT].shape.len());
     let device = Device::Gpu(gpu);
     let mut model =
-        Model::new(&device, Weights::random(&network, 3), RunOptions::default()).expect("the weights fit");
+        Model::new(&device, Weights::random(&network, 3), &RunOptions::default()).expect("the weights fit");
     // The second time the plan is the one that ran last.
     for _ in 0..2 {
         let launches = pollster::block_on(model.profile(&plan, &input)).expect("the launches run");
@@ -107,10 +118,32 @@ fn every_launch_of_the_gpu_backend_is_timed() {
 }
 
 #[test]
+fn every_class_of_adapters_gets_kernels_that_work() {
+    let problem = problem(cases().remove(0));
+    for class in [Class::Nvidia, Class::Amd, Class::Intel, Class::Apple] {
+        check_on_gpu(&problem, class, false);
+    }
+    check_on_gpu(&problem, Class::Software, true);
+    check_on_gpu(&problem, Class::Other, true);
+}
+
+#[test]
+fn a_clip_takes_few_launches_on_hardware() {
+    let Some(mut gpu) = common::gpu() else { return };
+    Arc::get_mut(&mut gpu).expect("nobody else has it").variants = Variants::of(Class::Nvidia);
+    let network = I3d::paper(Stream::Rgb, 400);
+    let weights = Weights::random(&network, 3);
+    let model = GpuModel::new(gpu, &weights, &RunOptions::default()).expect("the weights fit");
+    let plan = Plan::new(&network, 1, 64).expect("plans");
+    let launches = model.launches(&plan, &["Logits"]).expect("observable");
+    assert!(launches <= 72, "{launches} launches");
+}
+
+#[test]
 fn clips_of_a_batch_do_not_see_each_other() {
     let network = I3d { classes: 4, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
     let mut model =
-        CpuModel::new(Weights::random(&network, 5), 2, RunOptions::default()).expect("threads start");
+        CpuModel::new(Weights::random(&network, 5), 2, &RunOptions::default()).expect("threads start");
     let (one, two) = (Plan::new(&network, 1, 9).expect("plans"), Plan::new(&network, 2, 9).expect("plans"));
     let input = Random(1).vec(two.buffers[INPUT].shape.len());
     let both = model.run(&two, &input, &["Logits"], &mut |_| ()).expect("runs");

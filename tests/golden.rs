@@ -97,7 +97,7 @@ fn check(device: &Device, stream: Stream, lengths: &[usize]) {
     let Some(folder) = shared() else { return };
     let archive = read(&folder.join(format!("golden/gold_{stream}.npz")));
     let mut gold = Gold(zip::ZipArchive::new(Cursor::new(archive)).expect("the archive opens"));
-    let mut model = Model::new(device, weights(&folder, stream), RunOptions::default())
+    let mut model = Model::new(device, weights(&folder, stream), &RunOptions::default())
         .expect("the model fits the device");
     let all = clip(&folder, stream);
     for &frames in lengths {

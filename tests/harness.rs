@@ -14,11 +14,25 @@ fn broken_kernels_are_noticed() {
     let stem = || cases::conv([1, 9, 15, 17], (3, 20), [7; 3], [2; 3], (0, 0), true);
     let max = || cases::pool(&manifest::MAX_POOL3D, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]);
     let avg = || cases::pool(&manifest::AVG_POOL3D, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]);
+    let tiles = |variant: usize| {
+        let ranges = [(4, 20, 68, 8, false), (4, 20, 36, 0, true), (4, 20, 8, 36, true)];
+        cases::gemm(&manifest::GEMM, manifest::GEMM_TILES[variant], [70, 1, 1], &ranges, true)
+    };
+    let taps = || {
+        let ranges = [(0, 16, 72, 0, false), (16, 4, 12, 72, false)];
+        cases::gemm(&manifest::GEMM, manifest::GEMM_TILES[0], [33, 3, 5], &ranges, false)
+    };
+    let uniform = |variant: usize| {
+        let variant = manifest::GEMM_UNIFORM.variants[variant];
+        cases::gemm(&manifest::GEMM_UNIFORM, variant, [70, 3, 1], &[(4, 20, 28, 8, false)], false)
+    };
+    let wino_in = || cases::wino(&manifest::WINO_IN, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 10));
+    let wino_out = || cases::wino(&manifest::WINO_OUT, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 8));
     let broken: Vec<(Case, &str, &str)> = vec![
         (conv(), "- vec3<i32>(p.pad.xyz)", "- vec3<i32>(p.pad.xyz) + vec3<i32>(0, 0, 1)"),
         (conv(), "select(zero, input[i3], in3)", "input[i3]"),
         (conv(), "weight[r3 + c1]", "weight[r2 + c1]"),
-        (conv(), "output[at + 1u] = finish(acc1[j]);", ""),
+        (conv(), "store_positions(first, column + 1u, acc1);", ""),
         (conv(), "p.stride.w == 1u", "p.stride.w == 7u"),
         (conv(), "p.channels.w + column", "column"),
         (conv(), "let b2 = bias[c2]", "let b2 = bias[c1]"),
@@ -26,6 +40,25 @@ fn broken_kernels_are_noticed() {
         (stem(), "x2 = x3;", ""),
         (stem(), "kt < 7", "kt < 6"),
         (stem(), "x < i32(p.input.w)", "x <= i32(p.input.w)"),
+        (tiles(0), "select(vec4<f32>(0.0), input[at], k < depth)", "input[at]"),
+        (tiles(1), "block -= blocks;", ""),
+        (tiles(2), "if to.other {", "if false {"),
+        (tiles(3), "acc11 += ", "acc01 += "),
+        (tiles(4), "tn + ACROSS) * x0", "tn) * x0"),
+        (taps(), "tap * p.rows.w", "tap"),
+        (taps(), "group.z * p.rows.z + tap", "tap"),
+        (uniform(0), "i0 += gap;", ""),
+        (uniform(2), "column < p.channels[0].z", "column + 1u < p.channels[0].z"),
+        (uniform(3), "value += output[at];", ""),
+        (wino_in(), "t < i32(p.image.y)", "t + 1 < i32(p.image.y)"),
+        (wino_in(), "y < i32(p.image.z)", "y + 1 < i32(p.image.z)"),
+        (wino_in(), "HALF * v.d - SQRT2 * v.b", "HALF * v.d - 1.41 * v.b"),
+        (wino_out(), "difference2 + m5", "difference2"),
+        (wino_out(), "if x + 3u < p.image.w {", "if false {"),
+        (wino_out(), "bias[p.frames.w + c]", "bias[c]"),
+        (cases::stem_uniform([2, 10, 14, 11], 3, true), "value += output[at];", ""),
+        (cases::stem_uniform([2, 10, 14, 11], 3, true), "kt < i32(p.kernel.x)", "kt < 7"),
+        (cases::stem_uniform([1, 9, 14, 11], 3, false), "acc5 += taps(w + 5u", "acc5 += taps(w + 4u"),
         (max(), "vec3<i32>(p.window.xyz)", "vec3<i32>(p.window.xyz) - vec3<i32>(0, 0, 1)"),
         (max(), "best = max(best,", "best = max(vec4<f32>(0.0),"),
         (avg(), "iy < low.y + p.window.y", "iy < low.y + p.window.y - 1u"),

@@ -120,7 +120,7 @@ fn bindings_are_those_of_the_manifest() {
         let reads = kernel.reads.iter().map(|(name, _)| (name.to_string(), false));
         let all = std::iter::once(("p".to_string(), false))
             .chain(reads)
-            .chain([(kernel.writes.0.to_string(), true)]);
+            .chain(kernel.writes.iter().map(|(name, _)| (name.to_string(), true)));
         let want: Vec<(u32, String, bool)> = all.enumerate().map(|(i, (n, w))| (i as u32, n, w)).collect();
         assert_eq!(bindings, want, "{}", kernel.file);
     }

@@ -48,7 +48,7 @@ fn check(model: &mut Model, frames: usize, tilings: &[Tiling]) {
 fn tiles_give_the_logits_of_the_whole_clip_on_the_cpu() {
     let device = Device::Cpu { threads: 2 };
     let mut model =
-        Model::new(&device, Weights::random(&network(), 3), RunOptions::default()).expect("the model loads");
+        Model::new(&device, Weights::random(&network(), 3), &RunOptions::default()).expect("the model loads");
     let tilings = [(1, 1), (3, 2), (4, 1), (32, 32)].map(|(front, back)| Tiling { front, back });
     // Every remainder of the strides (8 in all), tiles that end with the clip, and just before and after that.
     for frames in (9..=18).chain(30..=42).chain([64, 79, 97]) {
@@ -142,7 +142,7 @@ fn tiles_give_the_logits_of_the_whole_clip_on_the_gpu() {
     let Some(gpu) = common::gpu() else { return };
     let device = Device::Gpu(gpu);
     let mut model =
-        Model::new(&device, Weights::random(&network(), 3), RunOptions::default()).expect("the model loads");
+        Model::new(&device, Weights::random(&network(), 3), &RunOptions::default()).expect("the model loads");
     for frames in [17, 40, 41] {
         check(&mut model, frames, &[Tiling { front: 3, back: 2 }]);
     }

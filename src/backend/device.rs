@@ -152,10 +152,10 @@ pub enum Model {
 
 impl Model {
     /// Brings `weights` to `device`.
-    pub fn new(device: &Device, weights: Weights, options: RunOptions) -> Result<Model> {
+    pub fn new(device: &Device, weights: Weights, options: &RunOptions) -> Result<Model> {
         Ok(match device {
             Device::Cpu { threads } => Model::Cpu(CpuModel::new(weights, *threads, options)?),
-            Device::Gpu(gpu) => Model::Gpu(Box::new(GpuModel::new(gpu.clone(), &weights)?)),
+            Device::Gpu(gpu) => Model::Gpu(Box::new(GpuModel::new(gpu.clone(), &weights, options)?)),
         })
     }
 

@@ -78,9 +78,16 @@ impl Observed {
         names.iter().map(find).collect::<Result<_>>().map(Observed)
     }
 
-    /// The buffers.
-    fn buffers(&self) -> Vec<BufferId> {
-        self.0.iter().map(|(_, id)| *id).collect()
+    /// The buffers, sorted.
+    fn ids(&self) -> Vec<BufferId> {
+        let mut ids: Vec<BufferId> = self.0.iter().map(|(_, id)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Buffers that are complete after one of the steps of `range`.
+    fn between(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = BufferId> {
+        self.0.iter().filter(move |(step, _)| range.contains(step)).map(|(_, id)| *id)
     }
 
     /// Buffers that are complete after step `index`.

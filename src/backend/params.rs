@@ -5,12 +5,14 @@
 use bytemuck::{Pod, Zeroable};
 
 mod flow;
+mod gemm;
 
 pub use flow::FlowParams;
+pub use gemm::{GemmParams, WinoParams};
 
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
 
-/// Parameters of `conv3d.wgsl` and `stem.wgsl`.
+/// Parameters of `conv3d.wgsl`, `stem.wgsl` and `stem_uniform.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct ConvParams {
@@ -28,7 +30,8 @@ pub struct ConvParams {
     /// In groups of four channels: stored input channels, output channels written, stored channels of the output
     /// buffer, first of them that is written.
     pub channels: [u32; 4],
-    /// In groups of four channels: first input channel read, input channels read; the others are unused.
+    /// In groups of four channels: first input channel read, input channels read, weights per row. 1 for `stem_uniform.wgsl`
+    /// to add to what the output holds.
     pub source: [u32; 4],
 }
 
@@ -57,13 +60,13 @@ pub struct MeanParams {
 }
 
 /// `[N, T, H, W]` of a buffer.
-fn nthw(buffer: &Buffer) -> [u32; 4] {
+pub(super) fn nthw(buffer: &Buffer) -> [u32; 4] {
     let s = buffer.shape;
     [s.n as u32, s.t as u32, s.h as u32, s.w as u32]
 }
 
 /// The padding before each axis; a negative number is stored as its two's complement, as `vec3<i32>(u32)` reads it.
-fn pad(window: Window) -> [u32; 4] {
+pub(super) fn pad(window: Window) -> [u32; 4] {
     let [t, h, w] = window.pad_before.map(|p| p as i32 as u32);
     [t, h, w, 0]
 }
@@ -99,7 +102,12 @@ impl ConvParams {
                 (output.stored_channels() / 4) as u32,
                 (step.channel_offset / 4) as u32,
             ],
-            source: [(step.input_offset / 4) as u32, step.input_channels.div_ceil(4) as u32, 0, 0],
+            source: [
+                (step.input_offset / 4) as u32,
+                step.input_channels.div_ceil(4) as u32,
+                step.channels.div_ceil(4) as u32,
+                0,
+            ],
         }
     }
 
@@ -142,6 +150,10 @@ pub enum Params {
     Pool(PoolParams),
     /// A mean over time.
     Mean(MeanParams),
+    /// Matrix products.
+    Gemm(GemmParams),
+    /// A transform of Winograd's.
+    Wino(WinoParams),
     /// A step of optical flow.
     Flow(FlowParams),
 }
@@ -167,6 +179,14 @@ impl Params {
             }
             Params::Pool(mut p) => {
                 p.pad[3] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Gemm(mut p) => {
+                p.rows[1] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Wino(mut p) => {
+                p.frames[1] = first;
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),

@@ -156,7 +156,7 @@ mod tests {
         let plan = Plan::new(&network, 1, 9).expect("a plan");
         let weights = Weights::random(&network, 0);
         let mut model =
-            Model::new(&Device::Cpu { threads: 1 }, weights, RunOptions::default()).expect("a model");
+            Model::new(&Device::Cpu { threads: 1 }, weights, &RunOptions::default()).expect("a model");
         let input = vec![0.5; 9 * 32 * 32 * 3];
         let launches = pollster::block_on(model.profile(&plan, &input)).expect("it runs");
         assert_eq!(launches.len(), plan.groups(&[]).len());

@@ -2,7 +2,8 @@
 
 use i3d::backend::gpu::manifest::{self, Kernel, Twin};
 use i3d::backend::gpu::{Gpu, work_groups};
-use i3d::backend::params::{ConvParams, MeanParams, Params, PoolParams};
+use i3d::backend::params::{ConvParams, GemmParams, MeanParams, Params, PoolParams, WinoParams};
+use i3d::backend::winograd::{POINTS, TILE};
 use i3d::network::same_padding;
 
 use super::{Random, Tolerance, compare};
@@ -14,21 +15,35 @@ pub struct Case {
     pub constants: &'static [(&'static str, f64)],
     pub params: Params,
     pub reads: Vec<Vec<f32>>,
-    pub output_len: usize,
+    /// Lengths of what is written, one per entry of `kernel.writes`.
+    pub writes: Vec<usize>,
     pub tolerance: Tolerance,
 }
 
 impl Case {
-    /// What the output holds before: NaN, or, for kernels that change it in place, the entry of `reads` that is one
+    /// What the outputs hold before: NaN, or, for kernels that change it in place, the entry of `reads` that is one
     /// more than the kernel has.
-    fn before(&self) -> Vec<f32> {
-        let given = self.reads.get(self.kernel.reads.len()).cloned();
-        given.unwrap_or_else(|| vec![f32::NAN; self.output_len])
+    fn before(&self) -> Vec<Vec<f32>> {
+        match self.reads.get(self.kernel.reads.len()) {
+            Some(given) => vec![given.clone()],
+            None => self.writes.iter().map(|&len| vec![f32::NAN; len]).collect(),
+        }
     }
 
     /// What the twin computes.
-    pub fn expected(&self) -> Vec<f32> {
-        let mut output = self.before();
+    pub fn expected(&self) -> Vec<Vec<f32>> {
+        let mut outputs = self.before();
+        if let (Twin::Gemm(twin), Params::Gemm(p)) = (self.kernel.twin, self.params) {
+            let mut other = outputs.get(1).cloned().unwrap_or_default();
+            let add = self.constants.contains(&("ADD", 1.0));
+            let written = [outputs[0].as_mut_slice(), other.as_mut_slice()];
+            twin(&p, add, &self.reads[0], &self.reads[1], &self.reads[2], written);
+            if let Some(second) = outputs.get_mut(1) {
+                *second = other;
+            }
+            return outputs;
+        }
+        let mut output = outputs.remove(0);
         match (self.kernel.twin, self.params) {
             (Twin::Conv(twin), Params::Conv(p)) => {
                 twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], &mut output);
@@ -40,9 +55,11 @@ impl Case {
             (Twin::Flow3(twin), Params::Flow(p)) => {
                 twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], &mut output);
             }
+            (Twin::WinoIn(twin), Params::Wino(p)) => twin(&p, &self.reads[0], &mut output),
+            (Twin::WinoOut(twin), Params::Wino(p)) => twin(&p, &self.reads[0], &self.reads[1], &mut output),
             _ => panic!("{}: the twin takes other parameters", self.name),
         }
-        output
+        vec![output]
     }
 
     /// Compares `source`, the kernel's text or a changed copy, on the device with the twin.
@@ -51,11 +68,15 @@ impl Case {
         gpu.check().map_err(|e| e.to_string())?;
         let reads: Vec<&[f32]> = self.reads.iter().take(self.kernel.reads.len()).map(Vec::as_slice).collect();
         let before = self.before();
-        let groups = work_groups(self.kernel, &self.params);
+        let before: Vec<&[f32]> = before.iter().map(Vec::as_slice).collect();
+        let groups = work_groups(self.kernel, self.constants, &self.params);
         let params = self.params.bytes(0);
         let run = gpu.probe(self.kernel, &pipeline, &params, &reads, &before, groups);
         let got = pollster::block_on(run).map_err(|e| e.to_string())?;
-        compare(&got, &self.expected(), self.tolerance).map_err(|e| format!("{}: {e}", self.name))
+        for (got, want) in got.iter().zip(&self.expected()) {
+            compare(got, want, self.tolerance).map_err(|e| format!("{}: {e}", self.name))?;
+        }
+        Ok(())
     }
 }
 
@@ -100,7 +121,7 @@ pub fn sliced(
         stride: [stride[0], stride[1], stride[2], u32::from(relu)],
         pad,
         channels: [stored / 4, columns / 4, total / 4, before / 4],
-        source: [unread / 4, read / 4, 0, 0],
+        source: [unread / 4, read / 4, columns / 4, 0],
     };
     let taps = kernel.iter().product::<u32>() as usize;
     let mut random = Random(u64::from(ci * 1000 + co + t * h * w));
@@ -113,11 +134,40 @@ pub fn sliced(
             random.vec(taps * (rows * columns) as usize),
             random.vec(columns as usize),
         ],
-        output_len: params.positions() * total as usize,
+        writes: vec![params.positions() * total as usize],
         // Products of two numbers uniform in [-1, 1) have a root mean square of 1/3.
         tolerance: Tolerance::dot(taps * rows as usize, 1.0 / 3.0),
         params: Params::Conv(params),
         name,
+    }
+}
+
+/// The opening convolution on software adapters: the last two taps in time for the last 20 channels of 52, added to what is
+/// there, or the first three for the first 32.
+pub fn stem_uniform([n, t, h, w]: [u32; 4], ci: u32, last: bool) -> Case {
+    let Case { params, reads, writes, tolerance, .. } =
+        conv([n, t, h, w], (ci, 52), [7; 3], [2; 3], (4, 0), true);
+    let Params::Conv(mut p) = params else { panic!("a convolution has other parameters") };
+    let (taps, columns) = if last { (2, 20) } else { (3, 32) };
+    p.kernel[0] = taps;
+    p.stride[3] = u32::from(last);
+    p.pad[0] = p.pad[0].wrapping_sub(if last { 5 } else { 0 });
+    p.channels[1] = columns / 4;
+    p.channels[3] += if last { 8 } else { 0 };
+    p.source[2..].copy_from_slice(&[8, u32::from(last)]);
+    let mut random = Random(41);
+    let mut reads = vec![reads[0].clone(), random.vec(1 << 14), random.vec(64)];
+    if last {
+        reads.push(random.vec(writes[0]));
+    }
+    Case {
+        name: format!("stem_uniform {ci} channels of {n}x{t}x{h}x{w}, last: {last}"),
+        kernel: &manifest::STEM_UNIFORM,
+        constants: manifest::STEM_UNIFORM.variants[ci as usize - 2],
+        params: Params::Conv(p),
+        reads,
+        writes,
+        tolerance,
     }
 }
 
@@ -154,7 +204,7 @@ pub fn pool(
         constants: &[],
         params: Params::Pool(params),
         reads: vec![input],
-        output_len: (positions * c) as usize,
+        writes: vec![(positions * c) as usize],
         tolerance: if max { Tolerance::EXACT } else { Tolerance::dot(size, 2.0 / size as f32) },
     }
 }
@@ -167,9 +217,124 @@ pub fn mean(n: u32, t: u32, c: u32) -> Case {
         constants: &[],
         params: Params::Mean(MeanParams { shape: [n, t, c / 4, 0] }),
         reads: vec![Random(9).vec((n * t * c) as usize)],
-        output_len: (n * c) as usize,
+        writes: vec![(n * c) as usize],
         tolerance: Tolerance::dot(t as usize, 1.0 / t as f32),
     }
+}
+
+/// One range of output channels of a product, in channels: `(first read, read, written, first written, to the other output)`.
+pub type Range = (u32, u32, u32, u32, bool);
+
+/// Products of `rows` rows for some points and taps, with a row of tap `t + 1` two rows behind that of tap `t`.
+pub fn gemm(
+    kernel: &'static Kernel,
+    constants: &'static [(&'static str, f64)],
+    [rows, taps, points]: [u32; 3],
+    ranges: &[Range],
+    relu: bool,
+) -> Case {
+    let constant = |name| constants.iter().find(|(known, _)| *known == name).map(|&(_, value)| value as u32);
+    let wide = (kernel.name == manifest::GEMM_UNIFORM.name).then(|| constant("COLUMNS")).flatten();
+    let most = |end: &dyn Fn(&Range) -> u32| ranges.iter().map(end).max().unwrap_or(0);
+    let stored = 4 + most(&|r| r.0 + r.1);
+    let strides = [false, true].map(|other| most(&|r| if r.4 == other { r.3 + r.2 + 4 } else { 4 }));
+    let in_rows = rows + 2 * taps;
+    let mut p = GemmParams {
+        rows: [rows, 0, taps, 2],
+        input: [stored / 4, in_rows * stored / 4, ranges.len() as u32, points],
+        output: [strides[0] / 4, strides[1] / 4, rows * strides[0] / 4, u32::from(relu)],
+        channels: [[0; 4]; 3],
+        place: [[0; 4]; 3],
+    };
+    let (mut weights, mut biases) = (0, 0);
+    for (range, &(from, depth, columns, to, other)) in ranges.iter().enumerate() {
+        let row = wide.unwrap_or(columns / 4);
+        p.channels[range] = [from / 4, depth / 4, columns / 4, weights];
+        p.place[range] = [u32::from(other), to / 4, biases, row];
+        weights += points * taps * depth * row;
+        biases += columns / 4;
+    }
+    let window = |name, used: u32| kernel.window(name).map_or(4 * used as usize, |bytes| bytes as usize / 4);
+    let mut random = Random(u64::from(rows * 31 + stored));
+    let mut reads = vec![
+        random.vec((points * in_rows * stored) as usize),
+        random.vec(window("weight", weights)),
+        random.vec(window("bias", biases)),
+    ];
+    let output = (points * rows * strides[0]) as usize;
+    if constant("ADD") == Some(1) {
+        reads.push(random.vec(output));
+    }
+    let terms = taps * most(&|r| r.1) + 2;
+    Case {
+        name: format!("{} {constants:?} {rows} rows, {taps} taps, {points} points, {ranges:?}", kernel.name),
+        kernel,
+        constants,
+        params: Params::Gemm(p),
+        reads,
+        writes: [output, (rows * strides[1]) as usize][..kernel.writes.len()].to_vec(),
+        tolerance: Tolerance::dot(terms as usize, 1.0 / 3.0),
+    }
+}
+
+/// A transform of Winograd's: a clip `[n, t, h, w]`, the time steps of the products, the padding before time, the
+/// channels `(before, transformed, after)`, and the chunk of frames `(first, count)`.
+pub fn wino(
+    kernel: &'static Kernel,
+    image: [u32; 4],
+    (steps, pad): (u32, i32),
+    (before, c, after): (u32, u32, u32),
+    (first, count): (u32, u32),
+) -> Case {
+    let [n, t, h, w] = image;
+    let tile = TILE as u32;
+    let stored = before + c + after;
+    let p = WinoParams {
+        image,
+        tiles: [h.div_ceil(tile), w.div_ceil(tile), first, count],
+        frames: [steps + 2, 0, 1, 2],
+        pad: [pad as u32, 1, 1, 0],
+        channels: [stored / 4, before / 4, c / 4, 0],
+    };
+    let mut random = Random(u64::from(h * w + t + first));
+    let (tensor, points) = ((n * t * h * w * stored) as usize, POINTS * 4 * p.fours());
+    let (reads, writes) = match kernel.name == manifest::WINO_IN.name {
+        true => (vec![random.vec(tensor)], points),
+        false => (vec![random.vec(points), random.vec(8 + c as usize)], tensor),
+    };
+    Case {
+        name: format!("{} {image:?} {steps} steps, {c} channels, frames {first}+{count}", kernel.name),
+        kernel,
+        constants: &[],
+        params: Params::Wino(p),
+        reads,
+        writes: vec![writes],
+        // Factors of up to 2.5 in each of two directions.
+        tolerance: Tolerance::dot(POINTS, 4.0),
+    }
+}
+
+/// Products for every variant of both kernels.
+fn products() -> Vec<Case> {
+    let (tiled, uniform) = (&manifest::GEMM, &manifest::GEMM_UNIFORM);
+    let mut cases = Vec::new();
+    for &constants in tiled.variants {
+        cases.push(gemm(tiled, constants, [77, 1, 1], &[(8, 24, 100, 4, false)], true));
+        cases.push(gemm(
+            tiled,
+            constants,
+            [33, 3, 5],
+            &[(0, 16, 72, 0, false), (16, 4, 12, 72, false)],
+            false,
+        ));
+        let three = [(4, 20, 68, 8, false), (4, 20, 36, 0, true), (4, 20, 8, 36, true)];
+        cases.push(gemm(tiled, constants, [130, 1, 1], &three, true));
+    }
+    for &constants in uniform.variants {
+        cases.push(gemm(uniform, constants, [77, 1, 1], &[(8, 64, 28, 4, false)], true));
+        cases.push(gemm(uniform, constants, [3, 3, 1], &[(0, 20, 8, 0, false)], false));
+    }
+    cases
 }
 
 /// Every kernel, every variant, sizes that divide nothing.
@@ -180,6 +345,9 @@ pub fn all() -> Vec<Case> {
         conv([1, 9, 15, 17], (3, 64), [7; 3], [2; 3], (0, 0), true),
         conv([2, 10, 14, 11], (2, 20), [7; 3], [2; 3], (4, 8), true),
         conv([1, 8, 16, 16], (3, 4), [7; 3], [2; 3], (0, 0), false),
+        stem_uniform([1, 9, 15, 17], 3, false),
+        stem_uniform([2, 10, 14, 11], 3, true),
+        stem_uniform([2, 9, 13, 16], 2, false),
         conv([1, 5, 7, 9], (16, 24), [3; 3], [1; 3], (8, 4), true),
         conv([2, 3, 5, 5], (24, 64), [3; 3], [1; 3], (0, 0), true),
         conv([3, 2, 7, 7], (64, 48), [1; 3], [1; 3], (16, 0), true),
@@ -197,6 +365,17 @@ pub fn all() -> Vec<Case> {
         mean(1, 7, 400),
         mean(3, 1, 12),
     ];
+    cases.extend(products());
+    let (into, out) = (&manifest::WINO_IN, &manifest::WINO_OUT);
+    for image in [[1, 3, 7, 9], [2, 2, 4, 6]] {
+        let steps = image[1];
+        cases.push(wino(into, image, (steps, 1), (4, 8, 4), (0, image[0] * (steps + 2))));
+        cases.push(wino(out, image, (steps, 1), (4, 8, 4), (0, image[0] * (steps + 2) - 2)));
+    }
+    // A chunk in the middle, and parts of a clip: no frame before, or some that nobody needs.
+    cases.push(wino(into, [2, 6, 5, 5], (4, 0), (0, 4, 0), (3, 5)));
+    cases.push(wino(into, [1, 7, 5, 13], (4, -1), (0, 12, 8), (1, 3)));
+    cases.push(wino(out, [2, 6, 5, 5], (6, 0), (0, 4, 0), (3, 6)));
     cases.extend(super::flow_cases::all());
     cases
 }

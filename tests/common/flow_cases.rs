@@ -28,7 +28,15 @@ fn case(
     tolerance: Tolerance,
 ) -> Case {
     let name = format!("{} {:?}", kernel.name, params.size);
-    Case { name, kernel, constants: &[], params: Params::Flow(params), reads, output_len, tolerance }
+    Case {
+        name,
+        kernel,
+        constants: &[],
+        params: Params::Flow(params),
+        reads,
+        writes: vec![output_len],
+        tolerance,
+    }
 }
 
 /// Planes of `source` size to `size`.

@@ -139,7 +139,7 @@ impl Bench {
                 (Instant::now(), open()?, weights, format!("random weights, seed {RANDOM_SEED}"))
             }
         };
-        let model = Model::new(&device, weights, args.run.options())?;
+        let model = Model::new(&device, weights, &args.run.options())?;
         Ok(Bench { device, model, weights: source, opening: start.elapsed() })
     }
 

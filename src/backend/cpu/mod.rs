@@ -29,7 +29,7 @@ pub struct CpuModel {
 
 impl CpuModel {
     /// Prepares the weights; `threads` 0 means one per core.
-    pub fn new(weights: Weights, threads: usize, options: RunOptions) -> Result<CpuModel> {
+    pub fn new(weights: Weights, threads: usize, options: &RunOptions) -> Result<CpuModel> {
         let pool = thread_pool(threads)?;
         let network = weights.network;
         let units = match &pool {
@@ -61,7 +61,7 @@ impl CpuModel {
         let mut output = Output::default();
         self.arenas.prepare(plan);
         let mut done = 0;
-        for group in plan.groups(&observed.buffers()) {
+        for group in plan.groups(&observed.ids()) {
             self.run_group(plan, &group, input);
             let steps = group.steps();
             done += plan.steps[steps.clone()].iter().map(|step| step.macs).sum::<u64>();

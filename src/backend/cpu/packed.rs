@@ -41,7 +41,7 @@ pub(super) enum Packed {
 ///
 /// # Errors
 /// Networks that cannot be planned.
-pub(super) fn pack(weights: Weights, options: RunOptions) -> Result<Vec<Packed>> {
+pub(super) fn pack(weights: Weights, options: &RunOptions) -> Result<Vec<Packed>> {
     let plan = Plan::new(&weights.network, 1, MIN_FRAMES)?;
     let units = weights.network.units();
     // Which units continue the output of the unit before.
@@ -72,7 +72,7 @@ pub(super) fn pack(weights: Weights, options: RunOptions) -> Result<Vec<Packed>>
     Ok(packed.collect())
 }
 
-fn unit_weights(network: &I3d, unit: &Unit, run: Vec<UnitWeights>, options: RunOptions) -> Packed {
+fn unit_weights(network: &I3d, unit: &Unit, run: Vec<UnitWeights>, options: &RunOptions) -> Packed {
     let bias: Vec<f32> = run.iter().flat_map(|weights| &weights.bias).copied().collect();
     let mut kernels = run.into_iter().map(|weights| weights.kernel);
     match (kernels.next(), kernels.len()) {

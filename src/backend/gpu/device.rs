@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::kernel::{Kernels, Pipeline};
 use super::manifest;
+use super::variants::{Class, Variants};
 use crate::error::{Error, Result};
 use crate::plan::DeviceLimits;
 
@@ -32,6 +33,8 @@ pub struct Adapter {
     pub name: String,
     /// Driver name and version.
     pub driver: String,
+    /// PCI number of its maker, 0 where the driver does not say.
+    pub vendor: u32,
     /// What kind of machine it is.
     pub kind: AdapterKind,
     /// How much one buffer and one binding hold.
@@ -57,6 +60,7 @@ impl Adapter {
         Adapter {
             backend,
             name: info.name,
+            vendor: info.vendor,
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             kind,
             limits: DeviceLimits {
@@ -124,6 +128,8 @@ pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) kernels: Kernels,
+    /// Which variants of the kernels run on it.
+    pub variants: Variants,
     fault: Arc<Fault>,
 }
 
@@ -157,7 +163,8 @@ impl Gpu {
         });
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.set(error.to_string())));
         let kernels = Kernels::compile(&device);
-        let gpu = Gpu { adapter: adapter.clone(), device, queue, kernels, fault };
+        let variants = Variants::of(Class::of(adapter));
+        let gpu = Gpu { adapter: adapter.clone(), variants, device, queue, kernels, fault };
         gpu.check()?;
         Ok(gpu)
     }

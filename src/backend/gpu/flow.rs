@@ -42,12 +42,12 @@ pub struct GpuFlow {
     ready: Option<Buffers>,
 }
 
-/// Work groups in x and y that `kernel` needs to compute everything that `p` describes.
-pub(super) fn work_groups(kernel: &Kernel, p: &FlowParams) -> [usize; 2] {
+/// Work groups in x, y and z that `kernel` needs to compute everything that `p` describes.
+pub(super) fn work_groups(kernel: &Kernel, p: &FlowParams) -> [usize; 3] {
     let [width, height, count, _] = p.size.map(|v| v as usize);
     match kernel.name == manifest::FLOW_STOP.name {
-        true => [count, 1],
-        false => [width.div_ceil(LANES), height * count],
+        true => [count, 1, 1],
+        false => [width.div_ceil(LANES), height * count, 1],
     }
 }
 
@@ -207,7 +207,8 @@ impl<'a> Recorder<'a> {
             .get_or_insert_with(|| encoder.begin_compute_pass(&Default::default()).forget_lifetime());
         pass.set_pipeline(&launch.pipeline);
         pass.set_bind_group(0, &launch.bind_group, &[launch.params_offset]);
-        pass.dispatch_workgroups(launch.groups[0], launch.groups[1], 1);
+        let [x, y, z] = launch.groups;
+        pass.dispatch_workgroups(x, y, z);
         self.work += launch.work;
     }
 

@@ -46,16 +46,27 @@ impl Pipeline {
             label: Some(kernel.name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
         });
-        let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: binding == 0, min_binding_size: None },
-            count: None,
-        };
+        // Uniform memory, the parameters and windows, is moved by dynamic offsets.
+        let uniform = wgpu::BufferBindingType::Uniform;
         let storage = |read_only| wgpu::BufferBindingType::Storage { read_only };
-        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform)];
-        entries.extend((1..=kernel.reads.len()).map(|binding| entry(binding, storage(true))));
-        entries.push(entry(kernel.reads.len() + 1, storage(false)));
+        let reads = kernel.reads.iter().map(|(name, _)| match kernel.window(name) {
+            Some(_) => uniform,
+            None => storage(true),
+        });
+        let types = std::iter::once(uniform).chain(reads).chain(kernel.writes.iter().map(|_| storage(false)));
+        let entries: Vec<_> = types
+            .enumerate()
+            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+                binding: binding as u32,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty,
+                    has_dynamic_offset: ty == uniform,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(kernel.name),
             entries: &entries,

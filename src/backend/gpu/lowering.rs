@@ -1,20 +1,17 @@
 //! A plan to dispatches: arenas, parameters and bind groups, made once and replayed for every clip.
 
 use super::Gpu;
-use super::flow;
-use super::manifest::{self, Kernel};
-use super::model::DeviceWeights;
+use super::launch::{Binding, Launch};
+use super::manifest;
 use super::pacer::dispatch_quantum;
-use crate::backend::params::{Params, is_stem};
+use super::product::{Product, RANGES, Range};
+use super::variants::Products;
+use super::weights::{Algorithm, DeviceWeights, Piece};
+use super::winograd::{self, Scratch};
+use crate::backend::params::Params;
 use crate::error::Result;
-use crate::plan::{ALIGNMENT, Buffer, INPUT, Kernel as Operation, Plan, Step};
+use crate::plan::{ALIGNMENT, BufferId, Group, INPUT, Kernel as Operation, Plan, Step};
 
-/// Output positions that one work group of `conv3d.wgsl` computes: 64 lanes, 4 each.
-const CONV_POSITIONS: usize = 256;
-/// Channels that one work group of a convolution computes.
-const CONV_CHANNELS: usize = 16;
-/// Lanes of every other kernel's work group.
-const LANES: usize = 64;
 /// Most work groups on one axis of a dispatch that every WebGPU device accepts.
 const MAX_GROUPS: usize = 65_535;
 
@@ -22,13 +19,13 @@ const MAX_GROUPS: usize = 65_535;
 pub(super) struct Dispatch {
     pub pipeline: wgpu::ComputePipeline,
     pub bind_group: wgpu::BindGroup,
-    /// Offset of its parameters in the uniform buffer.
-    pub params_offset: u32,
-    /// Work groups in x and y.
-    pub groups: [u32; 2],
+    /// Offsets of its parameters in the uniform buffer, and of its windows.
+    pub offsets: Vec<u32>,
+    /// Work groups.
+    pub groups: [u32; 3],
     /// Work in multiply-accumulates, for pacing.
     pub work: u64,
-    /// Index of the plan's step that it belongs to.
+    /// Index of the plan's step after which it runs, the last of its group.
     pub step: usize,
 }
 
@@ -36,21 +33,17 @@ pub(super) struct Dispatch {
 pub(super) struct Lowered {
     pub arenas: Vec<wgpu::Buffer>,
     pub dispatches: Vec<Dispatch>,
-}
-
-/// A launch before its bind group exists.
-struct Launch {
-    kernel: &'static Kernel,
-    constants: manifest::Variant,
-    params: Params,
-    /// Work groups in x and y for the whole step.
-    groups: [usize; 2],
-    /// Work of the whole step.
-    work: u64,
+    /// Bytes of all buffers that were made for it.
+    pub bytes: u64,
 }
 
 /// Creates the arenas and records every dispatch of `plan`.
-pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<Lowered> {
+pub(super) fn lower(
+    gpu: &Gpu,
+    plan: &Plan,
+    weights: &DeviceWeights,
+    observed: &[BufferId],
+) -> Result<Lowered> {
     plan.check(&gpu.adapter.limits)?;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
     let create = |label, size, usage| {
@@ -61,21 +54,25 @@ pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<L
             mapped_at_creation: false,
         })
     };
-    let arenas: Vec<wgpu::Buffer> =
-        plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect();
+    let (launches, scratch) = launches(plan, weights, gpu.variants.products, observed);
+    let buffers = Buffers {
+        arenas: plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect(),
+        points: create("points", scratch.points.max(16), usage),
+        products: create("products", scratch.products.max(16), usage),
+        spare: create("spare", 16, usage),
+    };
 
-    // Long steps are cut along x into dispatches of at most a quantum of work, each with its own parameters.
+    // Long launches are cut along x into dispatches of at most a quantum of work, each with its own parameters.
     let quantum = dispatch_quantum(gpu.adapter.is_hardware());
     let mut uniforms: Vec<u8> = Vec::new();
     let mut cuts = Vec::new();
-    let launches: Vec<Launch> = plan.steps.iter().map(|step| launch(plan, step)).collect();
     for (index, launch) in launches.iter().enumerate() {
-        let [x, y] = launch.groups;
+        let [x, y, z] = launch.groups();
         let per_dispatch = (x as u64 * quantum / launch.work.max(1)).clamp(1, MAX_GROUPS as u64) as usize;
         for first in (0..x).step_by(per_dispatch) {
             let count = per_dispatch.min(x - first);
             let work = launch.work * count as u64 / x as u64;
-            cuts.push((index, uniforms.len() as u32, [count as u32, y as u32], work));
+            cuts.push((index, uniforms.len() as u32, [count as u32, y as u32, z as u32], work));
             uniforms.extend(launch.params.bytes(first as u32));
             uniforms.resize(uniforms.len().next_multiple_of(ALIGNMENT as usize), 0);
         }
@@ -84,47 +81,207 @@ pub(super) fn lower(gpu: &Gpu, plan: &Plan, weights: &DeviceWeights) -> Result<L
     let params = create("params", uniforms.len() as u64, usage);
     gpu.queue.write_buffer(&params, 0, &uniforms);
 
-    let mut groups = Vec::new();
-    for (step, launch) in plan.steps.iter().zip(&launches) {
-        let pipeline = gpu.pipeline(launch.kernel, launch.constants)?;
-        let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
-        let mut bindings =
-            vec![whole(&params, 0, launch.kernel.params.size as u64), activation(&arenas, input)];
-        if let Operation::Conv { unit, .. } = step.kernel {
-            let unit = &weights.units[unit];
-            bindings.push(whole(&weights.buffer, unit.kernel.start, unit.kernel.end - unit.kernel.start));
-            bindings.push(whole(&weights.buffer, unit.bias.start, unit.bias.end - unit.bias.start));
+    let mut groups: Vec<(wgpu::ComputePipeline, wgpu::BindGroup)> = Vec::new();
+    for (index, launch) in launches.iter().enumerate() {
+        // The launches of a product differ in their windows only, which are offsets.
+        let same = |before: &&Launch| {
+            before.kernel.name == launch.kernel.name
+                && before.constants == launch.constants
+                && before.bindings == launch.bindings
+        };
+        if index > 0 && launches.get(index - 1).filter(same).is_some() {
+            groups.push(groups[index - 1].clone());
+            continue;
         }
-        bindings.push(activation(&arenas, output));
-        let entries: Vec<_> = bindings
-            .into_iter()
+        let pipeline = gpu.pipeline(launch.kernel, launch.constants)?;
+        let first = part(&params, 0, launch.kernel.params.size as u64);
+        let bound = launch.bindings.iter().map(|binding| buffers.resource(plan, weights, binding));
+        let entries: Vec<_> = std::iter::once(first)
+            .chain(bound)
             .enumerate()
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
         let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(&step.name),
+            label: Some(&plan.steps[launch.step].name),
             layout: &pipeline.layout,
             entries: &entries,
         });
         groups.push((pipeline.pipeline.clone(), bind_group));
     }
-    let dispatches = cuts.into_iter().map(|(step, params_offset, groups_xy, work)| {
-        let (pipeline, bind_group) = groups[step].clone();
-        Dispatch { pipeline, bind_group, params_offset, groups: groups_xy, work, step }
+    let dispatches = cuts.into_iter().map(|(index, params_offset, groups_xyz, work)| {
+        let (pipeline, bind_group) = groups[index].clone();
+        let windows = launches[index].windows.iter().map(|&offset| offset as u32);
+        let offsets = std::iter::once(params_offset).chain(windows).collect();
+        Dispatch { pipeline, bind_group, offsets, groups: groups_xyz, work, step: launches[index].step }
     });
-    Ok(Lowered { arenas, dispatches: dispatches.collect() })
+    let others = [&params, &buffers.points, &buffers.products, &buffers.spare];
+    let bytes = buffers.arenas.iter().chain(others).map(wgpu::Buffer::size).sum();
+    Ok(Lowered { dispatches: dispatches.collect(), arenas: buffers.arenas, bytes })
 }
 
-/// Which kernel runs a step, over how many work groups.
-fn launch(plan: &Plan, step: &Step) -> Launch {
+/// Every launch of `plan`, in order, and how much memory Winograd's layers share.
+pub(super) fn launches(
+    plan: &Plan,
+    weights: &DeviceWeights,
+    products: Products,
+    observed: &[BufferId],
+) -> (Vec<Launch>, Scratch) {
+    let mut all = Vec::new();
+    let mut scratch = Scratch::default();
+    for group in plan.groups(observed) {
+        let steps = group.steps();
+        let runs = |algorithm| {
+            plan.steps[steps.clone()].iter().all(|step| algorithm_of(step, weights) == Some(algorithm))
+        };
+        match group {
+            Group::Branches(range) if range.len() <= RANGES && runs(Algorithm::Winograd) => {
+                let (launches, needed) = winograd::launches(plan, range, weights, products);
+                all.extend(launches);
+                scratch = scratch.max(needed);
+            }
+            Group::Siblings(range) if range.len() <= RANGES && outputs(plan, range.clone()).len() <= 2 => {
+                all.extend(pointwise(plan, range, weights, products));
+            }
+            _ => {
+                for index in steps {
+                    match algorithm_of(&plan.steps[index], weights) {
+                        Some(Algorithm::Winograd) => {
+                            let (launches, needed) =
+                                winograd::launches(plan, index..index + 1, weights, products);
+                            all.extend(launches);
+                            scratch = scratch.max(needed);
+                        }
+                        Some(Algorithm::Pointwise) => {
+                            all.extend(pointwise(plan, index..index + 1, weights, products));
+                        }
+                        Some(Algorithm::Stem) if products == Products::Uniform => {
+                            all.extend(stem(plan, index, weights));
+                        }
+                        _ => all.push(single(plan, index, weights)),
+                    }
+                }
+            }
+        }
+    }
+    (all, scratch)
+}
+
+fn algorithm_of(step: &Step, weights: &DeviceWeights) -> Option<Algorithm> {
+    match step.kernel {
+        Operation::Conv { unit, .. } => Some(weights.units[unit].algorithm),
+        _ => None,
+    }
+}
+
+/// The buffers that the steps write, each once, in order.
+fn outputs(plan: &Plan, steps: std::ops::Range<usize>) -> Vec<BufferId> {
+    let mut outputs: Vec<BufferId> = plan.steps[steps].iter().map(|step| step.output).collect();
+    outputs.dedup();
+    outputs
+}
+
+/// 1x1x1 convolutions of one tensor.
+fn pointwise(
+    plan: &Plan,
+    steps: std::ops::Range<usize>,
+    weights: &DeviceWeights,
+    products: Products,
+) -> Vec<Launch> {
+    let outputs = outputs(plan, steps.clone());
+    let fours = |id: BufferId| plan.buffers[id].stored_channels() / 4;
+    let first = &plan.steps[steps.start];
+    let (from, to) = (plan.buffers[first.input].shape, plan.buffers[first.output].shape);
+    let Operation::Conv { window, relu, .. } = first.kernel else { return Vec::new() };
+    // A part of a clip may have more time steps of the input than it wants of the output: then clip by clip.
+    let clips = if from.t == to.t { 1 } else { to.n };
+    let mut launches = Vec::new();
+    for clip in 0..clips {
+        let frame = from.h * from.w;
+        let skipped = (clip * from.t).saturating_add_signed(-window.pad_before[0]) * frame;
+        let ranges = plan.steps[steps.clone()].iter().filter_map(|step| {
+            let Operation::Conv { unit, .. } = step.kernel else { return None };
+            Some(Range {
+                unit,
+                input: skipped * fours(step.input) + step.input_offset / 4,
+                depth: step.input_channels.div_ceil(4),
+                output: outputs.iter().position(|&id| id == step.output).unwrap_or(0),
+                first: clip * to.t * frame * fours(step.output) + step.channel_offset / 4,
+            })
+        });
+        let product = Product {
+            rows: to.positions() / clips,
+            taps: 1,
+            tap_rows: 0,
+            points: 1,
+            input: Binding::Activation(first.input),
+            strides: [fours(first.input), 0],
+            outputs: outputs.iter().map(|&id| (Binding::Activation(id), fours(id))).collect(),
+            output_point: 0,
+            bias: true,
+            relu,
+            ranges: ranges.collect(),
+            step: steps.end - 1,
+        };
+        launches.extend(product.launches(weights, products));
+    }
+    launches
+}
+
+/// The stem on software adapters: some channels and some taps in time at once.
+fn stem(plan: &Plan, index: usize, weights: &DeviceWeights) -> Vec<Launch> {
+    let step = &plan.steps[index];
+    let (Operation::Conv { unit, window, .. }, Params::Conv(whole)) = (step.kernel, Params::new(plan, step))
+    else {
+        return Vec::new();
+    };
+    let unit = &weights.units[unit];
+    let kernel = &manifest::STEM_UNIFORM;
+    let size = |name| kernel.window(name).unwrap_or(0);
+    let launch = |piece: &Piece| {
+        let mut p = whole;
+        let (begins, ends) = (piece.taps.start == 0, piece.taps.end == window.size[0]);
+        p.kernel[0] = piece.taps.len() as u32;
+        p.stride[3] = if ends { whole.stride[3] } else { 0 };
+        p.pad[0] = (window.pad_before[0] - piece.taps.start as isize) as i32 as u32;
+        p.channels[1] = piece.columns.len() as u32;
+        p.channels[3] += piece.columns.start as u32;
+        p.source[2..].copy_from_slice(&[piece.wide as u32, u32::from(!begins)]);
+        let work = 4 * p.positions() * piece.taps.len() * piece.rows.len() * piece.columns.len();
+        Launch {
+            kernel,
+            constants: kernel.variants[plan.buffers[step.input].shape.c - 2],
+            params: Params::Conv(p),
+            bindings: vec![
+                Binding::Activation(step.input),
+                Binding::WeightWindow(unit.buffer, size("weight")),
+                Binding::BiasWindow(size("bias")),
+                Binding::Activation(step.output),
+            ],
+            // Zeros stand before the first unit's bias.
+            windows: vec![piece.offset, if begins { unit.bias + piece.bias } else { 0 }],
+            work: work as u64,
+            step: index,
+        }
+    };
+    unit.pieces.iter().map(launch).collect()
+}
+
+/// A step that a kernel computes by itself.
+fn single(plan: &Plan, index: usize, weights: &DeviceWeights) -> Launch {
+    let step = &plan.steps[index];
     let params = Params::new(plan, step);
+    let mut bindings = vec![Binding::Activation(step.input)];
     let (kernel, constants, work) = match step.kernel {
-        Operation::Conv { window, .. } => {
-            let channels = plan.buffers[step.input].shape.c;
-            if is_stem(window.size, window.stride, channels) {
-                (&manifest::STEM, manifest::STEM.variants[channels - 2], step.macs)
-            } else {
-                (&manifest::CONV3D, manifest::CONV3D.variants[0], step.macs)
+        Operation::Conv { unit, .. } => {
+            let unit = &weights.units[unit];
+            bindings.push(Binding::Weights(unit.buffer, unit.bytes.clone()));
+            bindings.push(Binding::Bias(unit.bias..unit.bias + 16 * unit.columns as u64));
+            match unit.algorithm {
+                Algorithm::Stem => {
+                    let channels = plan.buffers[step.input].shape.c;
+                    (&manifest::STEM, manifest::STEM.variants[channels - 2], step.macs)
+                }
+                _ => (&manifest::CONV3D, manifest::CONV3D.variants[0], step.macs),
             }
         }
         // Kernels without multiplications are paced by what they read.
@@ -132,7 +289,8 @@ fn launch(plan: &Plan, step: &Step) -> Launch {
         Operation::AvgPool(_) => (&manifest::AVG_POOL3D, manifest::AVG_POOL3D.variants[0], reads(plan, step)),
         Operation::TimeMean => (&manifest::TIME_MEAN, manifest::TIME_MEAN.variants[0], reads(plan, step)),
     };
-    Launch { kernel, constants, params, groups: work_groups(kernel, &params), work }
+    bindings.push(Binding::Activation(step.output));
+    Launch { kernel, constants, params, bindings, windows: Vec::new(), work, step: index }
 }
 
 /// Values that a pool or mean reads, windows counted as often as they overlap.
@@ -144,30 +302,41 @@ fn reads(plan: &Plan, step: &Step) -> u64 {
     (plan.buffers[step.output].shape.len() * per_value) as u64
 }
 
-/// Work groups in x and y that `kernel` needs to compute everything that `params` describe.
-pub fn work_groups(kernel: &Kernel, params: &Params) -> [usize; 2] {
-    let product = |values: &[u32]| values.iter().map(|&v| v as usize).product::<usize>();
-    match params {
-        Params::Conv(p) => {
-            let x = if kernel.name == manifest::STEM.name {
-                (product(&p.output[..3]) * (p.output[3] as usize).div_ceil(4)).div_ceil(LANES)
-            } else {
-                product(&p.output).div_ceil(CONV_POSITIONS)
-            };
-            [x, (4 * p.channels[1] as usize).div_ceil(CONV_CHANNELS)]
+/// What bindings refer to, besides the weights.
+struct Buffers {
+    arenas: Vec<wgpu::Buffer>,
+    points: wgpu::Buffer,
+    products: wgpu::Buffer,
+    spare: wgpu::Buffer,
+}
+
+impl Buffers {
+    fn resource<'a>(
+        &'a self,
+        plan: &Plan,
+        weights: &'a DeviceWeights,
+        binding: &Binding,
+    ) -> wgpu::BindingResource<'a> {
+        match binding {
+            Binding::Activation(id) => {
+                let buffer = &plan.buffers[*id];
+                part(&self.arenas[buffer.arena], buffer.offset, buffer.stored_bytes())
+            }
+            Binding::Weights(index, bytes) => {
+                part(&weights.buffers[*index], bytes.start, bytes.end - bytes.start)
+            }
+            Binding::Bias(bytes) => part(&weights.biases, bytes.start, bytes.end - bytes.start),
+            Binding::WeightWindow(index, size) => part(&weights.buffers[*index], 0, *size),
+            Binding::BiasWindow(size) => part(&weights.biases, 0, *size),
+            Binding::Biases => weights.biases.as_entire_binding(),
+            Binding::Points => self.points.as_entire_binding(),
+            Binding::Products => self.products.as_entire_binding(),
+            Binding::Spare => self.spare.as_entire_binding(),
         }
-        Params::Pool(p) => [(product(&p.output) * p.window[3] as usize).div_ceil(LANES), 1],
-        Params::Flow(p) => flow::work_groups(kernel, p),
-        Params::Mean(p) => [(p.shape[0] as usize * p.shape[2] as usize).div_ceil(LANES), 1],
     }
 }
 
-/// The whole of a buffer of the plan in its arena.
-fn activation<'a>(arenas: &'a [wgpu::Buffer], buffer: &Buffer) -> wgpu::BindingResource<'a> {
-    whole(&arenas[buffer.arena], buffer.offset, buffer.stored_bytes())
-}
-
-fn whole(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource<'_> {
+fn part(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource<'_> {
     wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
 }
 

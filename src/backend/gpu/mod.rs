@@ -3,6 +3,7 @@
 mod device;
 mod flow;
 mod kernel;
+mod launch;
 mod lowering;
 #[path = "../../../shaders/manifest.rs"]
 pub mod manifest;
@@ -10,9 +11,14 @@ mod model;
 mod pacer;
 mod peaks;
 mod probe;
+mod product;
+mod variants;
+mod weights;
+mod winograd;
 
 pub use device::{Adapter, AdapterKind, Gpu, adapters};
 pub use flow::GpuFlow;
 pub use kernel::Pipeline;
-pub use lowering::work_groups;
+pub use launch::work_groups;
 pub use model::GpuModel;
+pub use variants::{Class, Products, Variants};

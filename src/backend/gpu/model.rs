@@ -3,7 +3,6 @@
 mod profile;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use web_time::Instant;
@@ -11,11 +10,11 @@ use web_time::Instant;
 use super::Gpu;
 use super::lowering::{self, Lowered};
 use super::pacer::Pacer;
-use crate::backend::params::is_stem;
-use crate::backend::{Observed, Output, Progress};
+use super::weights::DeviceWeights;
+use crate::backend::{Observed, Output, Progress, RunOptions};
 use crate::error::Result;
 use crate::network::I3d;
-use crate::plan::{ALIGNMENT, BufferId, Plan};
+use crate::plan::{BufferId, Plan};
 use crate::weights::Weights;
 
 /// Submissions that may be under way at once: one runs, one waits, so that the device never idles.
@@ -24,18 +23,6 @@ const IN_FLIGHT: usize = 2;
 /// Plans that stay lowered: a long clip alternates between two, the tiles before and behind its cut.
 const READY: usize = 2;
 
-/// Byte ranges of one unit's parameters in the weight buffer.
-pub(super) struct UnitRange {
-    pub kernel: Range<u64>,
-    pub bias: Range<u64>,
-}
-
-/// All weights in one device buffer.
-pub(super) struct DeviceWeights {
-    pub(super) buffer: wgpu::Buffer,
-    pub(super) units: Vec<UnitRange>,
-}
-
 /// A network with its weights, ready to run on a GPU.
 pub struct GpuModel {
     gpu: Arc<Gpu>,
@@ -43,15 +30,22 @@ pub struct GpuModel {
     weights: DeviceWeights,
     pacer: Pacer,
     /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
-    ready: Vec<(Plan, Lowered)>,
+    ready: Vec<Ready>,
+}
+
+/// A plan, what of it is observed, and its dispatches.
+struct Ready {
+    plan: Plan,
+    observed: Vec<BufferId>,
+    lowered: Lowered,
 }
 
 impl GpuModel {
     /// Uploads the weights.
-    pub fn new(gpu: Arc<Gpu>, weights: &Weights) -> Result<GpuModel> {
+    pub fn new(gpu: Arc<Gpu>, weights: &Weights, options: &RunOptions) -> Result<GpuModel> {
         let network = weights.network;
         let pacer = Pacer::new(gpu.adapter.is_hardware());
-        let weights = upload(&gpu, weights);
+        let weights = DeviceWeights::new(&gpu, weights, options)?;
         gpu.check()?;
         Ok(GpuModel { gpu, network, weights, pacer, ready: Vec::new() })
     }
@@ -59,6 +53,15 @@ impl GpuModel {
     /// The network.
     pub fn network(&self) -> &I3d {
         &self.network
+    }
+
+    /// Kernel launches of a run that hands out `observe`, before long ones are cut for a slow device.
+    ///
+    /// # Errors
+    /// Unknown endpoints.
+    pub fn launches(&self, plan: &Plan, observe: &[&str]) -> Result<usize> {
+        let observed = Observed::new(plan, observe)?.ids();
+        Ok(lowering::launches(plan, &self.weights, self.gpu.variants.products, &observed).0.len())
     }
 
     /// Runs `plan` on `input`.
@@ -73,23 +76,26 @@ impl GpuModel {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Output> {
         let observed = Observed::new(plan, observe)?;
-        let (plan, lowered) = match self.ready.iter().position(|(ready, _)| ready == plan) {
+        // What is observed decides what may be fused.
+        let ids = observed.ids();
+        let ready = match self.ready.iter().position(|ready| ready.plan == *plan && ready.observed == ids) {
             Some(index) => self.ready.remove(index),
             None => {
                 // Another set of arenas is allocated only when there is room for it.
                 if self.ready.len() == READY {
                     self.ready.remove(0);
                 }
-                (plan.clone(), lowering::lower(&self.gpu, plan, &self.weights)?)
+                let lowered = lowering::lower(&self.gpu, plan, &self.weights, &ids)?;
+                Ready { plan: plan.clone(), observed: ids, lowered }
             }
         };
-        lowering::upload(&self.gpu, &plan, &lowered, input);
-        let copies = self.submit(&plan, &lowered, &observed, progress).await?;
+        lowering::upload(&self.gpu, plan, &ready.lowered, input);
+        let copies = self.submit(plan, &ready.lowered, &observed, progress).await?;
         let mut output = Output::default();
         for (id, staging) in copies {
             output.insert(&plan.buffers[id], &self.gpu.read(&staging).await?);
         }
-        self.ready.push((plan, lowered));
+        self.ready.push(ready);
         Ok(output)
     }
 
@@ -153,13 +159,19 @@ impl GpuModel {
             }
             if let Some(pass) = &mut pass {
                 pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &dispatch.bind_group, &[dispatch.params_offset]);
-                pass.dispatch_workgroups(dispatch.groups[0], dispatch.groups[1], 1);
+                pass.set_bind_group(0, &dispatch.bind_group, &dispatch.offsets);
+                let [x, y, z] = dispatch.groups;
+                pass.dispatch_workgroups(x, y, z);
             }
             work += dispatch.work;
             *next += 1;
             let step_done = lowered.dispatches.get(*next).is_none_or(|d| d.step != dispatch.step);
-            for id in observed.after(dispatch.step).filter(|_| step_done) {
+            if !step_done {
+                continue;
+            }
+            // The steps of a group complete together; a dispatch bears the number of the last.
+            let before = lowered.dispatches[..*next].iter().rev().find(|d| d.step != dispatch.step);
+            for id in observed.between(before.map_or(0, |d| d.step + 1)..dispatch.step + 1) {
                 drop(pass.take());
                 let buffer = &plan.buffers[id];
                 let staging = device.create_buffer(&wgpu::BufferDescriptor {
@@ -177,52 +189,4 @@ impl GpuModel {
         drop(pass);
         (encoder, work)
     }
-}
-
-/// Writes all units into one buffer as the kernels read them: rows padded to the stored input channels (except for
-/// the stem, which skips the channel that does not exist), columns to fours.
-fn upload(gpu: &Gpu, weights: &Weights) -> DeviceWeights {
-    let mut units = Vec::new();
-    let mut end = 0;
-    let mut place = |floats: usize| {
-        let start = end;
-        end = (start + 4 * floats as u64).next_multiple_of(ALIGNMENT);
-        start..start + 4 * floats as u64
-    };
-    let mut packed = Vec::new();
-    for (unit, values) in weights.network.units().iter().zip(&weights.units) {
-        let columns = unit.out_channels.next_multiple_of(4);
-        let rows = if is_stem(unit.kernel, unit.stride, unit.in_channels) {
-            unit.in_channels
-        } else {
-            unit.in_channels.next_multiple_of(4)
-        };
-        let kernel = pad(&values.kernel, unit.in_channels, unit.out_channels, rows, columns);
-        let bias = pad(&values.bias, 1, unit.out_channels, 1, columns);
-        units.push(UnitRange { kernel: place(kernel.len()), bias: place(bias.len()) });
-        packed.push((kernel, bias));
-    }
-    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("weights"),
-        size: end,
-        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    for (range, (kernel, bias)) in units.iter().zip(&packed) {
-        gpu.queue.write_buffer(&buffer, range.kernel.start, bytemuck::cast_slice(kernel));
-        gpu.queue.write_buffer(&buffer, range.bias.start, bytemuck::cast_slice(bias));
-    }
-    DeviceWeights { buffer, units }
-}
-
-/// `[taps, rows, columns]` to `[taps, to_rows, to_columns]`, filled with zeros.
-fn pad(values: &[f32], rows: usize, columns: usize, to_rows: usize, to_columns: usize) -> Vec<f32> {
-    let taps = values.len() / (rows * columns);
-    let mut padded = vec![0.0; taps * to_rows * to_columns];
-    for (from, to) in values.chunks_exact(rows * columns).zip(padded.chunks_exact_mut(to_rows * to_columns)) {
-        for (from, to) in from.chunks_exact(columns).zip(to.chunks_exact_mut(to_columns)) {
-            to[..columns].copy_from_slice(from);
-        }
-    }
-    padded
 }

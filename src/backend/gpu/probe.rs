@@ -5,24 +5,27 @@ use super::{Gpu, Pipeline};
 use crate::error::Result;
 
 impl Gpu {
-    /// Runs `pipeline`, a compiled form of `kernel`, once and gives back its output.
+    /// Runs `pipeline`, a compiled form of `kernel`, once and gives back its outputs.
     ///
     /// # Shapes
-    /// `params` the bytes of `kernel.params`; `reads` one slice per entry of `kernel.reads`; `output` what the
-    /// output buffer holds before; `groups` work groups in x and y.
+    /// `params` the bytes of `kernel.params`; `reads` one slice per entry of `kernel.reads`; `outputs` what
+    /// the buffers of `kernel.writes` hold before; `groups` work groups in x, y and z.
     pub async fn probe(
         &self,
         kernel: &Kernel,
         pipeline: &Pipeline,
         params: &[u8],
         reads: &[&[f32]],
-        output: &[f32],
-        groups: [usize; 2],
-    ) -> Result<Vec<f32>> {
+        outputs: &[&[f32]],
+        groups: [usize; 3],
+    ) -> Result<Vec<Vec<f32>>> {
         let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let mut buffers = vec![self.filled(kernel.name, wgpu::BufferUsages::UNIFORM, params)];
-        buffers.extend(reads.iter().map(|data| self.filled("read", storage, bytemuck::cast_slice(data))));
-        buffers.push(self.filled("output", storage, bytemuck::cast_slice(output)));
+        for ((name, _), data) in kernel.reads.iter().zip(reads) {
+            let usage = if kernel.window(name).is_some() { wgpu::BufferUsages::UNIFORM } else { storage };
+            buffers.push(self.filled(name, usage, bytemuck::cast_slice(data)));
+        }
+        buffers.extend(outputs.iter().map(|data| self.filled("output", storage, bytemuck::cast_slice(data))));
         let entries: Vec<_> = buffers
             .iter()
             .enumerate()
@@ -33,23 +36,31 @@ impl Gpu {
             layout: &pipeline.layout,
             entries: &entries,
         });
-        let size = size_of_val(output) as u64;
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("staging"),
-            size,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&pipeline.pipeline);
-        pass.set_bind_group(0, &bind_group, &[0]);
-        pass.dispatch_workgroups(groups[0] as u32, groups[1] as u32, 1);
+        pass.set_bind_group(0, &bind_group, &vec![0; 1 + kernel.windows.len()]);
+        let [x, y, z] = groups.map(|g| g as u32);
+        pass.dispatch_workgroups(x, y, z);
         drop(pass);
-        encoder.copy_buffer_to_buffer(&buffers[buffers.len() - 1], 0, &staging, 0, size);
+        let mut copies = Vec::new();
+        for (from, data) in buffers[1 + kernel.reads.len()..].iter().zip(outputs) {
+            let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("staging"),
+                size: size_of_val(*data) as u64,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            encoder.copy_buffer_to_buffer(from, 0, &staging, 0, staging.size());
+            copies.push(staging);
+        }
         self.queue.submit([encoder.finish()]);
         self.check()?;
-        self.read(&staging).await
+        let mut read = Vec::new();
+        for staging in &copies {
+            read.push(self.read(staging).await?);
+        }
+        Ok(read)
     }
 
     /// Compiles `source`, the text of `kernel` or a changed copy of it.

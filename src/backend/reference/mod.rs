@@ -13,9 +13,11 @@ mod flow_resize;
 mod flow_step;
 mod flow_stop;
 mod flow_warp;
+mod gemm;
 mod max_pool3d;
 mod run;
 mod time_mean;
+mod winograd;
 
 pub use avg_pool3d::avg_pool3d;
 pub use conv3d::conv3d;
@@ -27,9 +29,11 @@ pub use flow_resize::flow_resize;
 pub use flow_step::flow_step;
 pub use flow_stop::flow_stop;
 pub use flow_warp::flow_warp;
+pub use gemm::gemm;
 pub use max_pool3d::max_pool3d;
 pub use run::run;
 pub use time_mean::time_mean;
+pub use winograd::{wino_in, wino_out};
 
 /// Every `[n, t, y, x]` of a shape, in memory order.
 fn positions([n, t, h, w]: [u32; 4]) -> impl Iterator<Item = [usize; 4]> {

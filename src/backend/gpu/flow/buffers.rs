@@ -14,8 +14,8 @@ pub(super) struct Launch {
     pub bind_group: wgpu::BindGroup,
     /// Offset of its parameters in the uniform buffer.
     pub params_offset: u32,
-    /// Work groups in x and y.
-    pub groups: [u32; 2],
+    /// Work groups.
+    pub groups: [u32; 3],
     /// Work in rough operations, for pacing.
     pub work: u64,
 }

@@ -4,52 +4,55 @@ use std::time::Duration;
 
 use web_time::Instant;
 
-use super::{Gpu, GpuModel, Lowered};
+use super::{Gpu, GpuModel};
 use crate::error::Result;
-use crate::plan::{ALIGNMENT, Plan};
+use crate::plan::Plan;
 
 impl GpuModel {
-    /// Bytes of weights, arenas and parameters on the GPU.
+    /// Bytes of weights, activations, scratch memory and parameters on the GPU.
     pub fn memory_bytes(&self) -> u64 {
-        let plan = |lowered: &Lowered| {
-            let params = lowered.dispatches.last().map_or(0, |d| u64::from(d.params_offset) + ALIGNMENT);
-            lowered.arenas.iter().map(wgpu::Buffer::size).sum::<u64>() + params
-        };
-        self.weights.buffer.size() + self.ready.iter().map(|(_, lowered)| plan(lowered)).sum::<u64>()
+        let weights: u64 = self.weights.buffers.iter().map(wgpu::Buffer::size).sum();
+        weights + self.weights.biases.size() + self.ready.iter().map(|ready| ready.lowered.bytes).sum::<u64>()
     }
 
-    /// Runs `plan` launch by launch and gives the time of each. Where it did not run last, it first runs as always.
+    /// Runs `plan` launch by launch and gives the time of each step. Where several steps run as one, it is that of the last
+    /// of them. Where the plan did not run last, it first runs as always.
     ///
     /// # Shapes
-    /// `input` `[N, T, H, W, C]` of the plan's first buffer.
+    /// `input` `[N, T, H, W, C]` of the plan's first buffer; result `[steps]`.
     pub async fn profile(&mut self, plan: &Plan, input: &[f32]) -> Result<Vec<Duration>> {
         // A run warms up, fills the buffers, and leaves its plan as the last of those that are ready.
-        if self.ready.last().is_none_or(|(ready, _)| ready != plan) {
+        if self.ready.last().is_none_or(|ready| ready.plan != *plan || !ready.observed.is_empty()) {
             self.run(plan, input, &[], &mut |_| ()).await?;
         }
         let gpu = self.gpu.clone();
         let clock = Clock::new(&gpu, plan.steps.len());
-        let mut waited = Vec::new();
-        let dispatches = self.ready.last().map_or(&[][..], |(_, lowered)| &lowered.dispatches);
+        let (mut steps, mut waited) = (Vec::new(), Vec::new());
+        let dispatches = self.ready.last().map_or(&[][..], |ready| &ready.lowered.dispatches);
         for (index, launch) in dispatches.chunk_by(|a, b| a.step == b.step).enumerate() {
             let mut encoder = gpu.device.create_command_encoder(&Default::default());
             let timestamp_writes = clock.as_ref().map(|clock| clock.writes(index as u32));
             let mut pass =
                 encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
             for dispatch in launch {
+                let [x, y, z] = dispatch.groups;
                 pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &dispatch.bind_group, &[dispatch.params_offset]);
-                pass.dispatch_workgroups(dispatch.groups[0], dispatch.groups[1], 1);
+                pass.set_bind_group(0, &dispatch.bind_group, &dispatch.offsets);
+                pass.dispatch_workgroups(x, y, z);
             }
             drop(pass);
             let start = Instant::now();
             gpu.finish(encoder).await?;
             waited.push(start.elapsed());
+            steps.extend(launch.first().map(|dispatch| dispatch.step));
         }
-        match clock {
-            Some(clock) => clock.read(&gpu).await,
-            None => Ok(waited),
-        }
+        let times = match clock {
+            Some(clock) => clock.read(&gpu).await?,
+            None => waited,
+        };
+        let mut all = vec![Duration::ZERO; plan.steps.len()];
+        steps.into_iter().zip(times).for_each(|(step, time)| all[step] = time);
+        Ok(all)
     }
 }
 

@@ -1,0 +1,92 @@
+//! Kernel launches before they have bind groups: kernel, parameters, what is bound, how many work groups.
+
+use std::ops::Range;
+
+use super::flow;
+use super::manifest::{self, Kernel, Variant};
+use crate::backend::params::Params;
+use crate::plan::BufferId;
+
+/// Output positions that one work group of `conv3d.wgsl` computes: 64 lanes, 4 each.
+const CONV_POSITIONS: usize = 256;
+/// Channels that one work group of a convolution computes.
+const CONV_CHANNELS: usize = 16;
+/// Rows that one work group of `gemm_uniform.wgsl` computes: 16 lanes, 4 each.
+const UNIFORM_ROWS: usize = 64;
+/// Lanes of every other kernel's work group.
+const LANES: usize = 64;
+
+/// What a binding shows a kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// A buffer of the plan.
+    Activation(BufferId),
+    /// Bytes of one of the buffers of weights.
+    Weights(usize, Range<u64>),
+    /// All biases.
+    Biases,
+    /// Bytes of them.
+    Bias(Range<u64>),
+    /// That many bytes of one of the buffers of weights, at the dynamic offset that the launch gives.
+    WeightWindow(usize, u64),
+    /// That many bytes of the biases, likewise.
+    BiasWindow(u64),
+    /// Winograd's transformed input.
+    Points,
+    /// Winograd's products.
+    Products,
+    /// A few bytes, where a kernel has an output that a launch does not use.
+    Spare,
+}
+
+/// A launch before its bind group exists.
+pub(super) struct Launch {
+    pub kernel: &'static Kernel,
+    pub constants: Variant,
+    pub params: Params,
+    /// What follows the parameters.
+    pub bindings: Vec<Binding>,
+    /// Dynamic offsets of its windows.
+    pub windows: Vec<u64>,
+    /// Work in multiply-accumulates, for pacing.
+    pub work: u64,
+    /// Index of the plan's last step that it belongs to.
+    pub step: usize,
+}
+
+impl Launch {
+    /// Work groups for all of it.
+    pub fn groups(&self) -> [usize; 3] {
+        work_groups(self.kernel, self.constants, &self.params)
+    }
+}
+
+/// Work groups in x, y and z that a variant of `kernel` needs to compute everything that `params` describe.
+pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) -> [usize; 3] {
+    let product = |values: &[u32]| values.iter().map(|&v| v as usize).product::<usize>();
+    let constant =
+        |name| constants.iter().find(|(known, _)| *known == name).map_or(1, |(_, value)| *value as usize);
+    match params {
+        Params::Conv(p) => {
+            let fours = product(&p.output[..3]) * (p.output[3] as usize).div_ceil(4);
+            let y = (4 * p.channels[1] as usize).div_ceil(CONV_CHANNELS);
+            match kernel.name {
+                name if name == manifest::STEM.name => [fours.div_ceil(LANES), y, 1],
+                name if name == manifest::STEM_UNIFORM.name => [fours.div_ceil(LANES), 1, 1],
+                _ => [product(&p.output).div_ceil(CONV_POSITIONS), y, 1],
+            }
+        }
+        Params::Gemm(p) if kernel.name == manifest::GEMM_UNIFORM.name => {
+            [(p.rows[0] as usize).div_ceil(UNIFORM_ROWS), 1, 1]
+        }
+        Params::Gemm(p) => {
+            let ranges = &p.channels[..p.input[2] as usize];
+            let blocks = ranges.iter().map(|range| (range[2] as usize).div_ceil(constant("COLUMNS")));
+            [(p.rows[0] as usize).div_ceil(constant("ROWS")), blocks.sum(), p.input[3] as usize]
+        }
+        Params::Wino(p) => [p.fours().div_ceil(LANES), 1, 1],
+        Params::Pool(p) => [(product(&p.output) * p.window[3] as usize).div_ceil(LANES), 1, 1],
+        Params::Flow(p) => flow::work_groups(kernel, p),
+        Params::Mean(p) => [(p.shape[0] as usize * p.shape[2] as usize).div_ceil(LANES), 1, 1],
+    }
+}
