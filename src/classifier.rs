@@ -293,7 +293,7 @@ impl Classifier {
             log::info!("{stream}: {} frames in tiles of {}", clip.frames, 4 * tiling.front);
             let mut run = TiledRun::new(model.network(), clip.frames, tiling)?;
             for frame in clip.data.chunks_exact(clip.frame_len()) {
-                run.push(model, frame, &mut progress).await?;
+                run.push(model, frame.to_vec(), &mut progress).await?;
             }
             run.finish()?
         };

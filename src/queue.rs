@@ -15,6 +15,14 @@ impl Queue {
         Queue { stride, start: 0, values: Vec::new() }
     }
 
+    /// Appends time steps; the first ones are taken as they are, since they may be a whole clip.
+    pub(crate) fn push(&mut self, values: Vec<f32>) {
+        match self.values.is_empty() {
+            true => self.values = values,
+            false => self.values.extend_from_slice(&values),
+        }
+    }
+
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }

@@ -31,7 +31,7 @@ fn check(model: &mut Model, frames: usize, tilings: &[Tiling]) {
         };
         let mut run = TiledRun::new(&network, frames, tiling).expect("plans");
         for frame in input.chunks_exact(input.len() / frames) {
-            pollster::block_on(run.push(model, frame, &mut progress)).expect("the tiles run");
+            pollster::block_on(run.push(model, frame.to_vec(), &mut progress)).expect("the tiles run");
         }
         let head = run.finish().expect("all frames came");
         assert_eq!(last, plan.macs(), "progress ends at the end");
@@ -100,7 +100,7 @@ fn flow_may_come_after_everything_else() {
             let mut clip = LongClip::new(&classifier, &streams, frames, arrival).expect("plans");
             for (stream, frame) in frames_of(&rgb).chain(frames_of(&flow)) {
                 let mut quiet = |_, _| ();
-                let push = clip.push(&mut classifier, stream, frame, &mut quiet);
+                let push = clip.push(&mut classifier, stream, frame.to_vec(), &mut quiet);
                 pollster::block_on(push).expect("the tiles run");
             }
             let got = clip.finish(&classifier).expect("all frames came");

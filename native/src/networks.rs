@@ -1,12 +1,13 @@
 //! Networks on a device: weights by path, by the name of a pulled model, or random.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use i3d::backend::Device;
 use i3d::classifier::{Classifier, ModelSource};
 use i3d::network::{I3d, Stream};
 use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
+use rayon::prelude::*;
 
 use crate::args::{RunArgs, Streams, WeightArgs};
 use crate::checkpoint;
@@ -47,9 +48,9 @@ pub fn check_streams(weights: &WeightArgs, asked: Streams) -> Result<()> {
     }
 }
 
-/// Opens the device. All that the program computes on the CPU, be it networks, flow or weights, shares one pool of threads,
-/// so `--threads` bounds their sum.
-pub fn device(run: &RunArgs) -> Result<Device> {
+/// Starts the threads. All that the program computes on the CPU, be it networks, flow or weights, shares one pool, so
+/// `--threads` bounds their sum.
+pub fn threads(run: &RunArgs) -> Result<()> {
     if run.threads > 0 {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(run.threads).build_global();
         // A second device of one command finds the pool there already, which is an error without a cause.
@@ -59,6 +60,10 @@ pub fn device(run: &RunArgs) -> Result<Device> {
             return Err(Error::Usage(problem));
         }
     }
+    Ok(())
+}
+
+fn device(run: &RunArgs) -> Result<Device> {
     pollster::block_on(Device::open(&run.device, 0))
 }
 
@@ -69,21 +74,14 @@ pub fn open(
     wanted: Streams,
     talk: Talk,
 ) -> Result<(Classifier, String)> {
-    let mut classifier = Classifier::new(device(run)?).with_options(run.options());
-    if by_path(weights) {
-        for stream in wanted.each() {
-            if let Some(path) = path_of(weights, stream) {
-                classifier = add(classifier, stream, path)?;
-            }
-        }
-        return Ok((classifier, "custom".to_string()));
-    }
     let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    if name == RANDOM_MODEL {
+    threads(run)?;
+    if !by_path(weights) && name == RANDOM_MODEL {
         talk.note(
             "warning: the weights are random (--model random): everything runs as with a real model, but the labels \
              mean nothing",
         );
+        let mut classifier = Classifier::new(device(run)?).with_options(run.options());
         for stream in wanted.each() {
             let random = Weights::random(&I3d::paper(stream, 400), RANDOM_SEED);
             let source = ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
@@ -91,8 +89,27 @@ pub fn open(
         }
         return Ok((classifier, name.to_string()));
     }
+    let (name, paths) = match by_path(weights) {
+        true => {
+            let path = |stream| path_of(weights, stream).map(|path| (stream, path.to_path_buf()));
+            ("custom", wanted.each().filter_map(path).collect())
+        }
+        false => (name, installed(weights, name, wanted)?),
+    };
+    // A GPU's driver takes its time to start, and so do the files.
+    let read = || paths.into_par_iter().map(|(stream, path)| read(stream, &path)).collect();
+    let (device, checkpoints): (_, Vec<Result<Checkpoint>>) = rayon::join(|| device(run), read);
+    let mut classifier = Classifier::new(device?).with_options(run.options());
+    for checkpoint in checkpoints {
+        classifier = classifier.with_checkpoint(&checkpoint?)?;
+    }
+    Ok((classifier, name.to_string()))
+}
+
+/// The files of an installed model.
+fn installed(weights: &WeightArgs, name: &str, wanted: Streams) -> Result<Vec<(Stream, PathBuf)>> {
     let models = Models::open()?;
-    for stream in wanted.each() {
+    let path = |stream| {
         let path = models.stream_path(name, stream).map_err(|error| match weights.model {
             Some(_) => error,
             None => Error::Usage(format!(
@@ -100,17 +117,12 @@ pub fn open(
                  {RANDOM_MODEL}"
             )),
         })?;
-        classifier = add(classifier, stream, &path)?;
-    }
-    Ok((classifier, name.to_string()))
+        Ok((stream, path))
+    };
+    wanted.each().map(path).collect()
 }
 
-/// Adds the network of a checkpoint, which must be one of `stream`.
-fn add(classifier: Classifier, stream: Stream, path: &Path) -> Result<Classifier> {
-    classifier.with_checkpoint(&read(stream, path)?)
-}
-
-/// Reads a checkpoint, which must be one of `stream`.
+/// A checkpoint, which must be one of `stream`.
 pub fn read(stream: Stream, path: &Path) -> Result<Checkpoint> {
     let checkpoint = checkpoint::read(path)?;
     let found = checkpoint.network()?;

@@ -39,7 +39,8 @@ pub fn run(
 ) -> Result<Done> {
     let fault = || Error::video("video", "a thread failed; this is a fault of the program");
     std::thread::scope(|scope| {
-        let (events, received) = sync_channel(2 * ahead);
+        let streams = 1 + usize::from(flow.is_some());
+        let (events, received) = sync_channel(streams * ahead);
         let (pictures, waiting) = sync_channel::<Vec<Gray>>(ahead);
         let flow = flow.map(|mut flow| {
             let events = events.clone();

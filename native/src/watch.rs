@@ -52,8 +52,8 @@ pub struct Watched {
 
 /// Where the frames go.
 enum Sink {
-    /// A short clip, held per stream until its length is known.
-    Held(Vec<(Stream, Vec<Vec<f32>>)>),
+    /// A short clip per stream, held until its length is known.
+    Held(Vec<Clip>),
     /// A clip of known length, computed as its frames come.
     Long(Box<LongClip>),
     /// Windows.
@@ -69,7 +69,9 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
     }
     let streams = options.streams;
     let feed_options = input::feed_options(streams, &clip, options.flow, classifier)?;
-    let held = || Sink::Held(streams.iter().map(|&stream| (stream, Vec::new())).collect());
+    let size = feed_options.input_size;
+    let held =
+        || Sink::Held(streams.iter().map(|stream| Clip::empty(size, size, stream.channels())).collect());
     let mut sink = match options.timeline {
         Some(windows) => Sink::Timeline(Box::new(Timeline::new(classifier, streams, windows)?)),
         None if feed_options.most <= DEFAULT_FRAMES => held(),
@@ -104,14 +106,7 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
     drop(bar);
     let Done { mut feed, decode_ms, flow_ms } = done.map_err(|error| input::about(part, error))?;
     let (result, segments, video) = match sink {
-        Sink::Held(frames) => {
-            let mut clips = Vec::new();
-            for (stream, frames) in frames {
-                let size = feed_options.input_size;
-                let mut clip = Clip::empty(size, size, stream.channels());
-                frames.iter().try_for_each(|frame| clip.push_frame(frame))?;
-                clips.push(clip);
-            }
+        Sink::Held(clips) => {
             let (clips, video) = input::complete(part, clips, &feed, &clip, talk)?;
             let mut progress = talk.work(classifier.device());
             let clips: Vec<&Clip> = clips.iter().collect();
@@ -129,18 +124,16 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
 }
 
 impl Sink {
-    /// Frames of a stream.
+    /// Frames of a stream, in one or more pieces.
     fn take(&mut self, classifier: &mut Classifier, stream: Stream, frames: Vec<Vec<f32>>) -> Result<()> {
         match self {
-            Sink::Held(held) => {
-                if let Some((_, held)) = held.iter_mut().find(|(other, _)| *other == stream) {
-                    held.extend(frames);
-                }
-                Ok(())
+            Sink::Held(clips) => {
+                let mut clips = clips.iter_mut().filter(|clip| clip.stream() == Some(stream));
+                clips.try_for_each(|clip| frames.iter().try_for_each(|frame| clip.push_frame(frame)))
             }
             Sink::Long(long) => on_pool(classifier, |classifier| {
                 frames.into_iter().try_for_each(|frame| {
-                    pollster::block_on(long.push(classifier, stream, &frame, &mut |_, _| ()))
+                    pollster::block_on(long.push(classifier, stream, frame, &mut |_, _| ()))
                 })
             }),
             Sink::Timeline(timeline) => on_pool(classifier, |classifier| {
@@ -167,7 +160,8 @@ impl Sink {
         }
         let held = std::mem::take(held);
         *self = Sink::Long(Box::new(LongClip::new(classifier, streams, frames, Arrival::FlowLast)?));
-        held.into_iter().try_for_each(|(stream, frames)| self.take(classifier, stream, frames))
+        let mut clips = held.into_iter().filter_map(|clip| Some((clip.stream()?, clip.data)));
+        clips.try_for_each(|(stream, frames)| self.take(classifier, stream, vec![frames]))
     }
 }
 

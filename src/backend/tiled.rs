@@ -159,17 +159,17 @@ impl TiledRun {
         Ok(Some(Tile { plan, needs, gives }))
     }
 
-    /// Takes the next frame and computes the tiles that it completes.
+    /// Takes the next frames, one or more, and computes the tiles that they complete.
     ///
     /// # Shapes
-    /// `frame` `[H, W, C]` of the network's input.
+    /// `frames` `[n, H, W, C]` of the network's input.
     pub async fn push(
         &mut self,
         model: &mut Model,
-        frame: &[f32],
+        frames: Vec<f32>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<()> {
-        self.clip.values.extend_from_slice(frame);
+        self.clip.push(frames);
         while let Some(tile) = self.front.take_if(|tile| tile.needs.end <= self.clip.end()) {
             let output = model.run(&tile.plan, self.clip.get(tile.needs), &[CUT], &mut |_| ()).await?;
             self.middle.values.extend_from_slice(&output.get(CUT).ok_or_else(|| missing(CUT))?.data);

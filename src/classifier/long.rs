@@ -52,21 +52,21 @@ impl LongClip {
         Ok(LongClip { lanes: streams.iter().map(lane).collect::<Result<_>>()? })
     }
 
-    /// Takes the next frame of a stream.
+    /// Takes the next frames of a stream, one or more.
     ///
     /// # Shapes
-    /// `frame` `[H, W, C]`.
+    /// `frames` `[n, H, W, C]`.
     pub async fn push(
         &mut self,
         classifier: &mut Classifier,
         stream: Stream,
-        frame: &[f32],
+        frames: Vec<f32>,
         progress: &mut dyn FnMut(Stream, Progress),
     ) -> Result<()> {
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.stream == stream) {
             let start = web_time::Instant::now();
             let model = classifier.model(stream)?;
-            lane.run.push(model, frame, &mut |p| progress(stream, p)).await?;
+            lane.run.push(model, frames, &mut |p| progress(stream, p)).await?;
             lane.seconds += start.elapsed().as_secs_f64();
         }
         Ok(())

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 
+use rayon::prelude::*;
+
 use super::{Checkpoint, Tensor, names};
 use crate::error::{Error, Result};
 use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream, Unit};
@@ -111,7 +113,9 @@ pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, L
             ),
         ));
     }
-    let units = network.units().iter().map(|unit| fold(place, tensors, unit)).collect::<Result<_>>()?;
+    // Of several problems the first is told, whichever thread finds one first.
+    let units: Vec<_> = network.units().par_iter().map(|unit| fold(place, tensors, unit)).collect();
+    let units = units.into_iter().collect::<Result<_>>()?;
     Ok((Weights { network: *network, units }, report))
 }
 

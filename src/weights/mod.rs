@@ -78,6 +78,9 @@ pub struct Metadata {
     pub name: Option<String>,
 }
 
+/// Tensors under their own names, names left out, metadata.
+type Found = (Vec<(String, Tensor)>, Vec<String>, Metadata);
+
 /// A checkpoint's variables under DeepMind's names without scope prefix, in DeepMind's layouts, batch norm not folded.
 ///
 /// # Shapes
@@ -104,26 +107,25 @@ impl Checkpoint {
     pub fn from_bytes(place: &str, bytes: &[u8]) -> Result<Checkpoint> {
         let at = |problem| Error::checkpoint(place, problem);
         let format = sniff::format(bytes).map_err(at)?;
-        let (found, skipped, metadata) = match format {
-            Format::Safetensors => safetensors_file::read(bytes).map_err(at)?,
-            Format::PyTorchZip => {
-                let (found, skipped) = pytorch::read_zip(bytes).map_err(at)?;
-                (found, skipped, Metadata::default())
-            }
-            // `sniff::format` never answers `TensorFlow`, which takes several files.
-            Format::PyTorchLegacy | Format::TensorFlow => {
-                let (found, skipped) = pytorch::read_legacy(bytes).map_err(at)?;
-                (found, skipped, Metadata::default())
-            }
+        let read = || {
+            let (found, skipped) = match format {
+                Format::Safetensors => return safetensors_file::read(bytes).map_err(at),
+                Format::PyTorchZip => pytorch::read_zip(bytes).map_err(at)?,
+                // `sniff::format` never answers `TensorFlow`, which takes several files.
+                Format::PyTorchLegacy | Format::TensorFlow => pytorch::read_legacy(bytes).map_err(at)?,
+            };
+            Ok((found, skipped, Metadata::default()))
         };
-        Checkpoint::new(place, format, &[bytes], found, skipped, metadata)
+        Checkpoint::new(place, format, &[bytes], read)
     }
 
     /// Reads a TensorFlow V2 checkpoint: its `.index` file and all its `.data-SSSSS-of-NNNNN` files in order.
     pub fn from_tensorflow(place: &str, index: &[u8], shards: &[&[u8]]) -> Result<Checkpoint> {
-        let (found, skipped) = tf_bundle::read(place, index, shards)?;
         let files: Vec<&[u8]> = std::iter::once(index).chain(shards.iter().copied()).collect();
-        Checkpoint::new(place, Format::TensorFlow, &files, found, skipped, Metadata::default())
+        Checkpoint::new(place, Format::TensorFlow, &files, || {
+            let (found, skipped) = tf_bundle::read(place, index, shards)?;
+            Ok((found, skipped, Metadata::default()))
+        })
     }
 
     /// Folded weights as a checkpoint whose batch norm changes nothing, so that other programs can run them.
@@ -157,19 +159,26 @@ impl Checkpoint {
         Checkpoint { place, format, sha256, tensors, metadata, skipped: Vec::new() }
     }
 
+    /// What `read` finds in `files`; meanwhile another thread computes their hash, which no step of reading waits for.
     fn new(
         place: &str,
         format: Format,
         files: &[&[u8]],
-        found: Vec<(String, Tensor)>,
-        mut skipped: Vec<String>,
-        metadata: Metadata,
+        read: impl FnOnce() -> Result<Found> + Send,
     ) -> Result<Checkpoint> {
-        let tensors =
-            names::translate(found, &mut skipped).map_err(|problem| Error::checkpoint(place, problem))?;
-        let mut hash = Sha256::new();
-        files.iter().for_each(|file| hash.update(file));
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let translated = || {
+            let (found, mut skipped, metadata) = read()?;
+            let tensors =
+                names::translate(found, &mut skipped).map_err(|problem| Error::checkpoint(place, problem))?;
+            Ok((tensors, skipped, metadata))
+        };
+        let hashed = || {
+            let mut hash = Sha256::new();
+            files.iter().for_each(|file| hash.update(file));
+            hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        };
+        let (sha256, translated) = rayon::join(hashed, translated);
+        let (tensors, skipped, metadata) = translated?;
         Ok(Checkpoint { place: place.to_string(), format, sha256, tensors, metadata, skipped })
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use safetensors::tensor::{Dtype, Metadata as Header};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, Metadata as Header, TensorInfo};
 
 use super::cursor::{Cursor, Problem};
 use super::element::{Element, elements};
-use super::{Metadata, Tensor, names};
+use super::{Found, Metadata, Tensor, names};
 
 /// What `architecture` says in this project's files.
 pub(super) const ARCHITECTURE: &str = "i3d-inception-v1";
@@ -17,9 +18,6 @@ const LENGTH: usize = 8;
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
     bytes.get(LENGTH) == Some(&b'{') && bytes.get(6..LENGTH) == Some(&[0, 0])
 }
-
-/// Tensors under their own names, names left out, metadata.
-type Found = (Vec<(String, Tensor)>, Vec<String>, Metadata);
 
 /// Reads a whole file.
 pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
@@ -37,13 +35,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
             header.data_len()
         ));
     }
-    let mut tensors = Vec::new();
-    let mut skipped = Vec::new();
-    for (name, info) in header.tensors() {
-        if names::is_bookkeeping(&name) {
-            skipped.push(name);
-            continue;
-        }
+    let (skipped, named): (Vec<_>, Vec<_>) =
+        BTreeMap::from_iter(header.tensors()).into_iter().partition(|(name, _)| names::is_bookkeeping(name));
+    let tensor = |(name, info): (String, &TensorInfo)| {
         let element = match info.dtype {
             Dtype::F16 => Element::F16,
             Dtype::BF16 => Element::Bf16,
@@ -64,10 +58,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
             .ok_or_else(|| {
                 format!("tensor {name} lies outside of the file: it is damaged; download it again")
             })?;
-        tensors.push((name, Tensor { shape: info.shape.clone(), data: element.to_f32(bytes) }));
-    }
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    skipped.sort();
+        Ok((name, Tensor { shape: info.shape.clone(), data: element.to_f32(bytes) }))
+    };
+    // Of several problems the first is told, whichever thread finds one first.
+    let tensors: Vec<_> = named.into_par_iter().map(tensor).collect();
+    let tensors = tensors.into_iter().collect::<Result<_, Problem>>()?;
+    let skipped = skipped.into_iter().map(|(name, _)| name).collect();
     let metadata = header.metadata().as_ref().map(metadata_from).transpose()?.unwrap_or_default();
     Ok((tensors, skipped, metadata))
 }

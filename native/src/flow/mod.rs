@@ -3,6 +3,7 @@
 mod sink;
 mod wheel;
 
+use i3d::backend::Device;
 use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
 use i3d::preprocess::RgbPreprocess;
 use i3d::video::{self, FrameSource, Samples};
@@ -24,7 +25,8 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     let place = args.input.display().to_string();
     let mut sink = sink::open(&args.output, args.fps)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());
-    let device = networks::device(&args.run)?;
+    networks::threads(&args.run)?;
+    let device = pollster::block_on(Device::open(&args.run.device, 0))?;
     let mut engine = FlowEngine::new(&device, &tvl1)?;
     let mut samples = Samples::new(video::open(&args.input)?, args.fps)?;
     log::info!("running on {}", device.info());

@@ -7,6 +7,8 @@ mod table;
 
 pub(super) use table::MAGIC;
 
+use rayon::prelude::*;
+
 use super::cursor::Problem;
 use super::element::{Element, elements};
 use super::{Tensor, names};
@@ -133,25 +135,27 @@ pub(super) fn read(place: &str, index: &[u8], shards: &[&[u8]]) -> Result<Found>
             ),
         ));
     }
-    let mut tensors = Vec::new();
-    let mut skipped = Vec::new();
+    let (skipped, entries): (Vec<Entry>, Vec<Entry>) =
+        index.entries.into_iter().partition(|entry| names::is_bookkeeping(&entry.name));
     // Tensors of a real bundle never overlap, so together they cannot exceed the files.
     let mut budget: u64 = shards.iter().map(|s| s.len() as u64).sum();
-    for entry in index.entries {
-        if names::is_bookkeeping(&entry.name) {
-            skipped.push(entry.name);
-            continue;
-        }
-        let at = |problem: Problem| Error::checkpoint(format!("{place}: tensor {}", entry.name), problem);
+    for Entry { name, size, .. } in &entries {
+        budget = budget.checked_sub(*size).ok_or_else(|| {
+            let problem = "the index promises more data than the data files hold: they are cut short or do not belong to \
+                           it; download them again";
+            Error::checkpoint(format!("{place}: tensor {name}"), problem)
+        })?;
+    }
+    let read = |entry: Entry| {
         // Bounded by the number of shards, which was compared with the files given.
         let bytes = shards.get(entry.shard as usize).copied().unwrap_or_default();
-        budget = budget
-            .checked_sub(entry.size)
-            .ok_or_else(|| at("the index promises more data than the data files hold: they are cut short or do not belong to it; download them again".into()))?;
-        let tensor = tensor(&entry, bytes).map_err(at)?;
-        tensors.push((entry.name, tensor));
-    }
-    Ok((tensors, skipped))
+        let tensor = tensor(&entry, bytes)
+            .map_err(|problem| Error::checkpoint(format!("{place}: tensor {}", entry.name), problem))?;
+        Ok((entry.name, tensor))
+    };
+    // Of several problems the first is told, whichever thread finds one first.
+    let tensors: Vec<_> = entries.into_par_iter().map(read).collect();
+    Ok((tensors.into_iter().collect::<Result<_>>()?, skipped.into_iter().map(|entry| entry.name).collect()))
 }
 
 fn tensor(entry: &Entry, shard: &[u8]) -> Result<Tensor, Problem> {
