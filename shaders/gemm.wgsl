@@ -1,5 +1,5 @@
 // Matrix products for graphics cards: rows of an input times the weights of up to three ranges of output channels, for
-// siblings among 1x1x1 convolutions and for the products of Winograd's convolution.
+// siblings among 1x1x1 convolutions, for those behind a max pool, and for the products of Winograd's convolution.
 //
 // A work group computes a tile of rows and columns. Step by step along the sum it brings the inputs and weights of that
 // tile into workgroup memory; an invocation multiplies 4x4 blocks of them in registers, where one matrix product is 64
@@ -10,6 +10,7 @@ override COLUMNS: u32 = 8u;  // columns of a tile, in fours
 override DEPTH: u32 = 2u;    // input channels of a step, in fours
 override TALL: u32 = 1u;     // rows of an invocation, in fours: 1 or 2
 override WIDE: u32 = 1u;     // columns of an invocation, in fours: 1 or 2
+override POOL: u32 = 0u;     // 1: rows are maxima over a window of the input
 
 override ACROSS: u32 = COLUMNS / WIDE;       // invocations along a row of the tile
 override DOWN: u32 = ROWS / (4u * TALL);     // and along a column
@@ -24,6 +25,11 @@ struct Params {
     output: vec4<u32>,  // in fours: channels stored of the output, of the other; from one point to the next; 1 for ReLU
     channels: array<vec4<u32>, 3>,  // in fours: first input channel, input channels, output channels, first weight
     place: array<vec4<u32>, 3>,     // 1 for the other; in fours: first output channel, first bias, weights per row
+    image: vec4<u32>,   // where rows are pooled: T, H, W of the input
+    pooled: vec4<u32>,  // and of the rows
+    window: vec4<u32>,  // T, H, W
+    stride: vec4<u32>,  // T, H, W
+    pad: vec4<u32>,     // before T, H, W
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -45,6 +51,30 @@ fn inputs_at(at: u32) -> mat4x4<f32> {
 // The weights of four input channels and four output channels.
 fn weights_at(at: u32) -> mat4x4<f32> {
     return mat4x4<f32>(weights[at], weights[at + COLUMNS], weights[at + 2u * COLUMNS], weights[at + 3u * COLUMNS]);
+}
+
+// The maximum over the window of row `row`; taps in the padding are skipped. Clips of a batch follow each other in rows.
+fn pooled(row: u32, channel: u32) -> vec4<f32> {
+    let x = row % p.pooled.z;
+    let rows = row / p.pooled.z;
+    let y = rows % p.pooled.y;
+    let frames = rows / p.pooled.y;
+    let t = frames % p.pooled.x;
+    let n = frames / p.pooled.x;
+    // The part of the window inside the input, per axis: [low, high).
+    let start = vec3<i32>(vec3<u32>(t, y, x) * p.stride.xyz) - vec3<i32>(p.pad.xyz);
+    let low = vec3<u32>(max(start, vec3<i32>(0)));
+    let high = min(vec3<u32>(start + vec3<i32>(p.window.xyz)), p.image.xyz);
+    var best = vec4<f32>(-3.4028235e38);
+    for (var it = low.x; it < high.x; it++) {
+        for (var iy = low.y; iy < high.y; iy++) {
+            let line = ((n * p.image.x + it) * p.image.y + iy) * p.image.z;
+            for (var ix = low.z; ix < high.z; ix++) {
+                best = max(best, input[(line + ix) * p.input.x + channel]);
+            }
+        }
+    }
+    return best;
 }
 
 // Where a range writes: in which output, and its bias.
@@ -109,8 +139,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var e = lane; e < ROWS * DEPTH; e += THREADS) {
                 let r = e / DEPTH;
                 let k = c + e % DEPTH;
-                let at = begin + min(row + r, last_row) * p.input.x + min(k, depth - 1u);
-                inputs[r * PITCH + e % DEPTH] = select(vec4<f32>(0.0), input[at], k < depth);
+                let at = min(row + r, last_row);
+                let channel = min(k, depth - 1u);
+                var value: vec4<f32>;
+                if POOL == 1u {
+                    value = pooled(at, channels.x + channel);
+                } else {
+                    value = input[begin + at * p.input.x + channel];
+                }
+                inputs[r * PITCH + e % DEPTH] = select(vec4<f32>(0.0), value, k < depth);
             }
             // Weights behind the last channel meet inputs that are zero.
             for (var e = lane; e < WEIGHTS; e += THREADS) {

@@ -15,6 +15,11 @@ struct Params {
     output: vec4<u32>,  // in fours: channels stored of the output, of the other; from one point to the next; 1 for ReLU
     channels: array<vec4<u32>, 3>,  // in fours: first input channel, input channels, output channels, first weight (0)
     place: array<vec4<u32>, 3>,     // 1 for the other (0); in fours: first output channel, first bias, weights per row
+    image: vec4<u32>,   // unused here, and so are the following
+    pooled: vec4<u32>,
+    window: vec4<u32>,
+    stride: vec4<u32>,
+    pad: vec4<u32>,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

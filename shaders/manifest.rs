@@ -105,7 +105,8 @@ macro_rules! caller {
 
 const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, pad, channels, source });
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
-const GEMM_PARAMS: Layout = layout!(GemmParams { rows, input, output, channels, place });
+const GEMM_PARAMS: Layout =
+    layout!(GemmParams { rows, input, output, channels, place, image, pooled, window, stride, pad });
 const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, channels });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
@@ -152,13 +153,36 @@ pub const CONV3D: Kernel = Kernel {
     twin: Twin::Conv(reference::conv3d),
 };
 
-/// The tiles of `gemm.wgsl`, and what one invocation computes of them.
-pub const GEMM_TILES: [Variant; 5] = [
-    &[("ROWS", 32.0), ("COLUMNS", 8.0), ("DEPTH", 2.0), ("TALL", 1.0), ("WIDE", 1.0)],
-    &[("ROWS", 64.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 1.0), ("WIDE", 1.0)],
-    &[("ROWS", 64.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 1.0), ("WIDE", 2.0)],
-    &[("ROWS", 64.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 2.0), ("WIDE", 2.0)],
-    &[("ROWS", 32.0), ("COLUMNS", 16.0), ("DEPTH", 4.0), ("TALL", 1.0), ("WIDE", 2.0)],
+/// A variant of `gemm.wgsl`: rows and columns of a tile, channels of a step, rows and columns of an invocation, pooling.
+macro_rules! tile {
+    ($rows:literal, $columns:literal, $depth:literal, $tall:literal, $wide:literal, $pool:literal) => {
+        &[
+            ("ROWS", $rows),
+            ("COLUMNS", $columns),
+            ("DEPTH", $depth),
+            ("TALL", $tall),
+            ("WIDE", $wide),
+            ("POOL", $pool),
+        ]
+    };
+}
+
+/// The tiles of `gemm.wgsl`, first without, then with a pool before it.
+pub const GEMM_TILES: [[Variant; 5]; 2] = [
+    [
+        tile!(32.0, 8.0, 2.0, 1.0, 1.0, 0.0),
+        tile!(64.0, 16.0, 4.0, 1.0, 1.0, 0.0),
+        tile!(64.0, 16.0, 4.0, 1.0, 2.0, 0.0),
+        tile!(64.0, 16.0, 4.0, 2.0, 2.0, 0.0),
+        tile!(32.0, 16.0, 4.0, 1.0, 2.0, 0.0),
+    ],
+    [
+        tile!(32.0, 8.0, 2.0, 1.0, 1.0, 1.0),
+        tile!(64.0, 16.0, 4.0, 1.0, 1.0, 1.0),
+        tile!(64.0, 16.0, 4.0, 1.0, 2.0, 1.0),
+        tile!(64.0, 16.0, 4.0, 2.0, 2.0, 1.0),
+        tile!(32.0, 16.0, 4.0, 1.0, 2.0, 1.0),
+    ],
 ];
 
 /// Matrix products on graphics cards: 1x1x1 convolutions of one input side by side, and the products of Winograd's.
@@ -170,7 +194,7 @@ pub const GEMM: Kernel = Kernel {
     reads: &[("input", "[points, rows, Ci]"), ("weight", "[points, taps, Ci, Co]"), ("bias", "[Co]")],
     windows: &[],
     writes: &[("output", "[points, rows, Co]"), ("other", "[rows, Co]")],
-    variants: &GEMM_TILES,
+    variants: GEMM_TILES.as_flattened(),
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Gemm(reference::gemm),
 };

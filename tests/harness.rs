@@ -16,12 +16,13 @@ fn broken_kernels_are_noticed() {
     let avg = || cases::pool(&manifest::AVG_POOL3D, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]);
     let tiles = |variant: usize| {
         let ranges = [(4, 20, 68, 8, false), (4, 20, 36, 0, true), (4, 20, 8, 36, true)];
-        cases::gemm(&manifest::GEMM, manifest::GEMM_TILES[variant], [70, 1, 1], &ranges, true)
+        cases::gemm(&manifest::GEMM, manifest::GEMM_TILES[0][variant], [70, 1, 1], &ranges, true)
     };
     let taps = || {
         let ranges = [(0, 16, 72, 0, false), (16, 4, 12, 72, false)];
-        cases::gemm(&manifest::GEMM, manifest::GEMM_TILES[0], [33, 3, 5], &ranges, false)
+        cases::gemm(&manifest::GEMM, manifest::GEMM_TILES[0][0], [33, 3, 5], &ranges, false)
     };
+    let pooled = || cases::pool_gemm(0, [1, 4, 5, 7], [3, 3, 3], [1, 1, 1]);
     let uniform = |variant: usize| {
         let variant = manifest::GEMM_UNIFORM.variants[variant];
         cases::gemm(&manifest::GEMM_UNIFORM, variant, [70, 3, 1], &[(4, 20, 28, 8, false)], false)
@@ -47,6 +48,8 @@ fn broken_kernels_are_noticed() {
         (tiles(4), "tn + ACROSS) * x0", "tn) * x0"),
         (taps(), "tap * p.rows.w", "tap"),
         (taps(), "group.z * p.rows.z + tap", "tap"),
+        (pooled(), "iy < high.y", "iy + 1u < high.y"),
+        (pooled(), "- vec3<i32>(p.pad.xyz)", ""),
         (uniform(0), "i0 += gap;", ""),
         (uniform(2), "column < p.channels[0].z", "column + 1u < p.channels[0].z"),
         (uniform(3), "value += output[at];", ""),

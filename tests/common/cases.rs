@@ -1,5 +1,6 @@
 //! Kernel test cases, and the way a case runs on the twin and on a device.
 
+use bytemuck::Zeroable;
 use i3d::backend::gpu::manifest::{self, Kernel, Twin};
 use i3d::backend::gpu::{Gpu, work_groups};
 use i3d::backend::params::{ConvParams, GemmParams, MeanParams, Params, PoolParams, WinoParams};
@@ -245,6 +246,7 @@ pub fn gemm(
         output: [strides[0] / 4, strides[1] / 4, rows * strides[0] / 4, u32::from(relu)],
         channels: [[0; 4]; 3],
         place: [[0; 4]; 3],
+        ..GemmParams::zeroed()
     };
     let (mut weights, mut biases) = (0, 0);
     for (range, &(from, depth, columns, to, other)) in ranges.iter().enumerate() {
@@ -274,6 +276,27 @@ pub fn gemm(
         reads,
         writes: [output, (rows * strides[1]) as usize][..kernel.writes.len()].to_vec(),
         tolerance: Tolerance::dot(terms as usize, 1.0 / 3.0),
+    }
+}
+
+/// A product of pooled rows: 20 of 28 channels of `[n, t, h, w]` to 24.
+pub fn pool_gemm(tile: usize, image: [u32; 4], window: [u32; 3], stride: [u32; 3]) -> Case {
+    let Params::Pool(p) = pool(&manifest::MAX_POOL3D, image, 28, window, stride).params else {
+        panic!("a pool has other parameters")
+    };
+    let constants = manifest::GEMM_TILES[1][tile];
+    let rows = p.output.iter().product();
+    let case = gemm(&manifest::GEMM, constants, [rows, 1, 1], &[(4, 20, 24, 4, false)], true);
+    let Params::Gemm(product) = case.params else { panic!("a product has other parameters") };
+    let product = GemmParams { input: [7, 0, 1, 1], ..product }.pooling(&p);
+    // Negative inputs only, so that a padding of zeros would win every border window.
+    let input = Random(7).vec((image.iter().product::<u32>() * 28) as usize).into_iter().map(|v| v - 1.5);
+    Case {
+        name: format!("pool {window:?}/{stride:?} of {image:?} and {}", case.name),
+        reads: vec![input.collect(), case.reads[1].clone(), case.reads[2].clone()],
+        params: Params::Gemm(product),
+        tolerance: Tolerance::dot(22, 1.5),
+        ..case
     }
 }
 
@@ -318,7 +341,9 @@ pub fn wino(
 fn products() -> Vec<Case> {
     let (tiled, uniform) = (&manifest::GEMM, &manifest::GEMM_UNIFORM);
     let mut cases = Vec::new();
-    for &constants in tiled.variants {
+    for (tile, constants) in manifest::GEMM_TILES[0].into_iter().enumerate() {
+        cases.push(pool_gemm(tile, [1, 4, 5, 7], [3, 3, 3], [1, 1, 1]));
+        cases.push(pool_gemm(tile, [2, 3, 6, 9], [1, 3, 3], [1, 2, 2]));
         cases.push(gemm(tiled, constants, [77, 1, 1], &[(8, 24, 100, 4, false)], true));
         cases.push(gemm(
             tiled,

@@ -140,7 +140,10 @@ pub(super) fn launches(
                 scratch = scratch.max(needed);
             }
             Group::Siblings(range) if range.len() <= RANGES && outputs(plan, range.clone()).len() <= 2 => {
-                all.extend(pointwise(plan, range, weights, products));
+                all.extend(pointwise(plan, range, None, weights, products));
+            }
+            Group::PoolConv(first) if pools(plan, first, weights, products) => {
+                all.extend(pointwise(plan, first + 1..first + 2, Some(first), weights, products));
             }
             _ => {
                 for index in steps {
@@ -152,7 +155,7 @@ pub(super) fn launches(
                             scratch = scratch.max(needed);
                         }
                         Some(Algorithm::Pointwise) => {
-                            all.extend(pointwise(plan, index..index + 1, weights, products));
+                            all.extend(pointwise(plan, index..index + 1, None, weights, products));
                         }
                         Some(Algorithm::Stem) if products == Products::Uniform => {
                             all.extend(stem(plan, index, weights));
@@ -173,6 +176,17 @@ fn algorithm_of(step: &Step, weights: &DeviceWeights) -> Option<Algorithm> {
     }
 }
 
+/// Whether the pool `first` and the convolution behind it run as one: its product can pool, for the same positions, and
+/// they bind different arenas.
+fn pools(plan: &Plan, first: usize, weights: &DeviceWeights, products: Products) -> bool {
+    let (pool, conv) = (&plan.steps[first], &plan.steps[first + 1]);
+    let (from, to) = (&plan.buffers[pool.input], &plan.buffers[conv.output]);
+    matches!(products, Products::Tiled(_))
+        && algorithm_of(conv, weights) == Some(Algorithm::Pointwise)
+        && plan.buffers[pool.output].shape.thw() == to.shape.thw()
+        && from.arena != to.arena
+}
+
 /// The buffers that the steps write, each once, in order.
 fn outputs(plan: &Plan, steps: std::ops::Range<usize>) -> Vec<BufferId> {
     let mut outputs: Vec<BufferId> = plan.steps[steps].iter().map(|step| step.output).collect();
@@ -180,10 +194,11 @@ fn outputs(plan: &Plan, steps: std::ops::Range<usize>) -> Vec<BufferId> {
     outputs
 }
 
-/// 1x1x1 convolutions of one tensor.
+/// 1x1x1 convolutions of one tensor, which the step `pool` pools first.
 fn pointwise(
     plan: &Plan,
     steps: std::ops::Range<usize>,
+    pool: Option<usize>,
     weights: &DeviceWeights,
     products: Products,
 ) -> Vec<Launch> {
@@ -213,8 +228,12 @@ fn pointwise(
             taps: 1,
             tap_rows: 0,
             points: 1,
-            input: Binding::Activation(first.input),
+            input: Binding::Activation(pool.map_or(first.input, |pool| plan.steps[pool].input)),
             strides: [fours(first.input), 0],
+            pool: pool.and_then(|pool| match Params::new(plan, &plan.steps[pool]) {
+                Params::Pool(params) => Some(params),
+                _ => None,
+            }),
             outputs: outputs.iter().map(|&id| (Binding::Activation(id), fours(id))).collect(),
             output_point: 0,
             bias: true,

@@ -1,10 +1,12 @@
 //! Matrix products to launches, whatever form of the kernel the adapter gets.
 
+use bytemuck::Zeroable;
+
 use super::launch::{Binding, Launch};
 use super::manifest;
 use super::variants::Products;
 use super::weights::{DeviceWeights, OnDevice, Piece};
-use crate::backend::params::{GemmParams, Params};
+use crate::backend::params::{GemmParams, Params, PoolParams};
 
 /// Output channels of one unit.
 pub(super) struct Range {
@@ -37,6 +39,8 @@ pub(super) struct Product {
     pub bias: bool,
     pub relu: bool,
     pub ranges: Vec<Range>,
+    /// Where rows are maxima over a window of the input. Tiled products alone can do that.
+    pub pool: Option<PoolParams>,
     pub step: usize,
 }
 
@@ -47,7 +51,7 @@ impl Product {
     /// The launches that compute it.
     pub fn launches(&self, weights: &DeviceWeights, products: Products) -> Vec<Launch> {
         match products {
-            Products::Tiled(variant) => vec![self.tiled(weights, variant)],
+            Products::Tiled(tile) => vec![self.tiled(weights, tile)],
             Products::Uniform => {
                 let pieces = self.ranges.iter().flat_map(|range| {
                     let unit = &weights.units[range.unit];
@@ -66,15 +70,19 @@ impl Product {
             output: [stride(0), stride(1), self.output_point as u32, u32::from(self.relu)],
             channels: [[0; 4]; RANGES],
             place: [[0; 4]; RANGES],
+            ..GemmParams::zeroed()
         }
     }
 
-    fn tiled(&self, weights: &DeviceWeights, variant: manifest::Variant) -> Launch {
+    fn tiled(&self, weights: &DeviceWeights, tile: usize) -> Launch {
         let units = || self.ranges.iter().map(|range| &weights.units[range.unit]);
         let start = units().map(|unit| unit.bytes.start).min().unwrap_or(0);
         let end = units().map(|unit| unit.bytes.end).max().unwrap_or(0);
         let buffer = units().next().map_or(0, |unit| unit.buffer);
         let mut params = self.params();
+        if let Some(pool) = &self.pool {
+            params = params.pooling(pool);
+        }
         params.input[2] = self.ranges.len() as u32;
         let mut work = 0;
         for (index, (range, unit)) in self.ranges.iter().zip(units()).enumerate() {
@@ -87,7 +95,7 @@ impl Product {
         let output = |index: usize| self.outputs.get(index).map_or(Binding::Spare, |(b, _)| b.clone());
         Launch {
             kernel: &manifest::GEMM,
-            constants: variant,
+            constants: manifest::GEMM_TILES[usize::from(self.pool.is_some())][tile],
             params: Params::Gemm(params),
             bindings: vec![
                 self.input.clone(),

@@ -1,6 +1,5 @@
 //! Which variants of the kernels an adapter gets: the one table.
 
-use super::manifest::{self, Variant};
 use super::{Adapter, AdapterKind};
 
 /// Families of adapters that want the same variants.
@@ -25,8 +24,8 @@ pub enum Class {
 pub enum Products {
     /// `gemm_uniform.wgsl`.
     Uniform,
-    /// That variant of `gemm.wgsl`.
-    Tiled(Variant),
+    /// That one of the tiles of `gemm.wgsl`, an index into [`super::manifest::GEMM_TILES`].
+    Tiled(usize),
 }
 
 /// The choices for one class.
@@ -72,7 +71,7 @@ impl Class {
 impl Variants {
     /// The table. Tiles are rows x columns x channels of a step; the sources of the choices are in `ARCHITECTURE.md`.
     pub fn of(class: Class) -> Variants {
-        let [small, medium, wide, large, flat] = manifest::GEMM_TILES;
+        let [small, medium, wide, large, flat] = [0, 1, 2, 3, 4];
         let products = match class {
             Class::Software => Products::Uniform,
             // 32x32x8, 64 invocations of 4x4: the best on average where nothing is known.

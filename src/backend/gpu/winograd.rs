@@ -123,6 +123,7 @@ pub(super) fn launches(
             output_point: count * per_frame * co,
             bias: false,
             relu: false,
+            pool: None,
             step: last,
         };
         launches.extend(product.launches(weights, products));

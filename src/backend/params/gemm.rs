@@ -2,6 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::PoolParams;
+
 /// Parameters of `gemm.wgsl` and `gemm_uniform.wgsl`: rows of an input times the weights of up to three ranges of output
 /// channels, for several points at once.
 ///
@@ -20,6 +22,46 @@ pub struct GemmParams {
     pub channels: [[u32; 4]; 3],
     /// Per range: 1 for the other output. In fours: first output channel (or any other offset), first bias, weights per row.
     pub place: [[u32; 4]; 3],
+    /// Where rows are maxima over a window (the override `POOL`): `[T, H, W]` of the input.
+    pub image: [u32; 4],
+    /// `[T, H, W]` of the rows.
+    pub pooled: [u32; 4],
+    /// Window `[T, H, W]`.
+    pub window: [u32; 4],
+    /// Stride `[T, H, W]`.
+    pub stride: [u32; 4],
+    /// Padding before `[T, H, W]` (signed).
+    pub pad: [u32; 4],
+}
+
+impl GemmParams {
+    /// With rows that are pooled as `pool` says.
+    pub fn pooling(self, pool: &PoolParams) -> GemmParams {
+        let [_, t, h, w] = pool.input;
+        let [_, to, ho, wo] = pool.output;
+        let [pad_t, pad_y, pad_x, _] = pool.pad;
+        GemmParams {
+            image: [t, h, w, 0],
+            pooled: [to, ho, wo, 0],
+            window: pool.window,
+            stride: pool.stride,
+            pad: [pad_t, pad_y, pad_x, 0],
+            ..self
+        }
+    }
+
+    /// What [`GemmParams::pooling`] was given, for rows of `clips` clips.
+    pub fn pool(&self) -> PoolParams {
+        let clips = self.rows[0] / (self.pooled[0] * self.pooled[1] * self.pooled[2]).max(1);
+        let four = |[a, b, c, _]: [u32; 4]| [clips, a, b, c];
+        PoolParams {
+            input: four(self.image),
+            output: four(self.pooled),
+            window: [self.window[0], self.window[1], self.window[2], self.input[0]],
+            stride: self.stride,
+            pad: self.pad,
+        }
+    }
 }
 
 /// Parameters of `wino_in.wgsl` and `wino_out.wgsl`.

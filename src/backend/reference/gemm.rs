@@ -1,12 +1,14 @@
 //! Twin of `shaders/gemm.wgsl` and `shaders/gemm_uniform.wgsl`.
 
+use super::max_pool3d;
 use crate::backend::params::GemmParams;
 
 /// Matrix products: for every point and range, rows of the input times weights, summed over taps and input channels, plus
-/// bias, and ReLU where asked for. `add` says whether the sums are added to what the output holds.
+/// bias, and ReLU where asked for. `add` says whether the sums are added to what the output holds. Where there is a window,
+/// rows are maxima over it.
 ///
 /// # Shapes
-/// - `input` `[points, rows + taps * rows[3], 4 * input[0]]`
+/// - `input` `[points, rows + taps * rows[3], 4 * input[0]]`, or `[N, image, 4 * input[0]]` where there is a window
 /// - `weight` per range, from its first on, `[points, taps, 4 * channels[1], 4 * place[3]]`
 /// - `bias` per range, from its first on, `[4 * channels[2]]`
 /// - `output` `[points, rows, 4 * output[0]]`, `other` `[rows, 4 * output[1]]`
@@ -18,6 +20,14 @@ pub fn gemm(
     bias: &[f32],
     [output, other]: [&mut [f32]; 2],
 ) {
+    let mut pooled = vec![0.0; 0];
+    let input = if p.window[0] == 0 {
+        input
+    } else {
+        pooled.resize(4 * (p.rows[0] * p.input[0]) as usize, 0.0);
+        max_pool3d(&p.pool(), input, &mut pooled);
+        &pooled
+    };
     let [rows, _, taps, tap_rows] = p.rows.map(|v| v as usize);
     let [in_stride, in_point, ranges, points] = p.input.map(|v| v as usize);
     for range in 0..ranges {
