@@ -41,7 +41,7 @@ fn broken_kernels_are_noticed() {
         (stem(), "x2 = x3;", ""),
         (stem(), "kt < 7", "kt < 6"),
         (stem(), "x < i32(p.input.w)", "x <= i32(p.input.w)"),
-        (tiles(0), "select(vec4<f32>(0.0), input[at], k < depth)", "input[at]"),
+        (tiles(0), "select(vec4<f32>(0.0), value, k < depth)", "value"),
         (tiles(1), "block -= blocks;", ""),
         (tiles(2), "if to.other {", "if false {"),
         (tiles(3), "acc11 += ", "acc01 += "),

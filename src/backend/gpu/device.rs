@@ -121,7 +121,7 @@ impl Fault {
     }
 }
 
-/// An open device with its compiled kernels.
+/// An open device with the kernels compiled so far.
 pub struct Gpu {
     /// The adapter behind it.
     pub adapter: Adapter,
@@ -134,7 +134,7 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// Opens `adapter` and compiles every kernel.
+    /// Opens `adapter`; kernels are compiled when they are first needed.
     pub async fn open(adapter: &Adapter) -> Result<Gpu> {
         // The defaults, which every browser has, but for the two limits that long clips run into.
         let limits = wgpu::Limits {
@@ -162,7 +162,7 @@ impl Gpu {
             }
         });
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.set(error.to_string())));
-        let kernels = Kernels::compile(&device);
+        let kernels = Kernels::default();
         let variants = Variants::of(Class::of(adapter));
         let gpu = Gpu { adapter: adapter.clone(), variants, device, queue, kernels, fault };
         gpu.check()?;
@@ -174,11 +174,18 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// The compiled form of a kernel, with `constants` for its overrides.
-    pub fn pipeline(&self, kernel: &manifest::Kernel, constants: &[(&str, f64)]) -> Result<&Pipeline> {
-        self.kernels.get(kernel, constants).ok_or_else(|| {
-            Error::device(&self.adapter, format!("kernel {} has no variant {constants:?}", kernel.name))
-        })
+    /// The compiled form of a kernel, with `constants` for its overrides; compiled now if nobody asked for it before.
+    ///
+    /// # Errors
+    /// Variants that are not in the manifest, and what the driver says of the kernel.
+    pub fn pipeline(&self, kernel: &manifest::Kernel, constants: manifest::Variant) -> Result<Arc<Pipeline>> {
+        if !kernel.variants.contains(&constants) {
+            let problem = format!("kernel {} has no variant {constants:?}", kernel.name);
+            return Err(Error::device(&self.adapter, problem));
+        }
+        let pipeline = self.kernels.get(&self.device, kernel, constants);
+        self.check()?;
+        Ok(pipeline)
     }
 
     /// Fails if the driver has reported an error since the device was opened.

@@ -1,6 +1,8 @@
 //! Shaders to pipelines, as the manifest describes them.
 
-use super::manifest::{self, Kernel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::manifest::{Kernel, Variant};
 
 /// A compiled kernel variant.
 pub struct Pipeline {
@@ -10,27 +12,21 @@ pub struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// Every kernel variant of the manifest, compiled: kernel name, values of its overrides, pipeline.
-pub(super) struct Kernels(Vec<(&'static str, manifest::Variant, Pipeline)>);
+/// The kernel variants that somebody asked for, compiled: kernel name, values of its overrides, pipeline. An adapter uses
+/// a few of the manifest's, and compiling one takes a driver up to seconds.
+#[derive(Default)]
+pub(super) struct Kernels(Mutex<Vec<(&'static str, Variant, Arc<Pipeline>)>>);
 
 impl Kernels {
-    pub(super) fn compile(device: &wgpu::Device) -> Kernels {
-        let mut pipelines = Vec::new();
-        for kernel in manifest::ALL {
-            for &constants in kernel.variants {
-                pipelines.push((
-                    kernel.name,
-                    constants,
-                    Pipeline::compile(device, kernel, kernel.source, constants),
-                ));
-            }
+    pub(super) fn get(&self, device: &wgpu::Device, kernel: &Kernel, constants: Variant) -> Arc<Pipeline> {
+        let mut compiled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = compiled.iter().find(|(name, set, _)| *name == kernel.name && *set == constants);
+        if let Some((_, _, pipeline)) = found {
+            return pipeline.clone();
         }
-        Kernels(pipelines)
-    }
-
-    pub(super) fn get(&self, kernel: &Kernel, constants: &[(&str, f64)]) -> Option<&Pipeline> {
-        let found = self.0.iter().find(|(name, set, _)| *name == kernel.name && *set == constants);
-        found.map(|(_, _, pipeline)| pipeline)
+        let pipeline = Arc::new(Pipeline::compile(device, kernel, kernel.source, constants));
+        compiled.push((kernel.name, constants, pipeline.clone()));
+        pipeline
     }
 }
 
@@ -81,7 +77,11 @@ impl Pipeline {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants,
+                // Kernels write workgroup memory before they read it. Browsers zero it all the same.
+                zero_initialize_workgroup_memory: cfg!(target_arch = "wasm32"),
+            },
             cache: None,
         });
         Pipeline { pipeline, layout }
