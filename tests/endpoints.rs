@@ -108,9 +108,13 @@ fn every_launch_of_the_gpu_backend_is_timed() {
         Model::new(&device, Weights::random(&network, 3), &RunOptions::default()).expect("the weights fit");
     // The second time the plan is the one that ran last.
     for _ in 0..2 {
-        let launches = pollster::block_on(model.profile(&plan, &input)).expect("the launches run");
+        let launches = pollster::block_on(model.profile(&plan, &input, &[])).expect("the launches run");
         assert_eq!(launches.len(), plan.groups(&[]).len());
         assert!(launches.iter().any(|launch| !launch.time.is_zero()), "{launches:?}");
+        // No launch goes beyond what is observed.
+        let name = "MaxPool3d_2a_3x3";
+        let apart = pollster::block_on(model.profile(&plan, &input, &[name])).expect("the launches run");
+        assert!(apart.len() > launches.len() && apart.iter().any(|launch| launch.name == name), "{apart:?}");
     }
     assert!(model.gpu_memory_bytes().expect("it is a GPU") >= plan.activation_bytes() + plan.weight_bytes());
     let peaks = pollster::block_on(device.peaks()).expect("the peaks are measured");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use web_time::Instant;
 
-use super::{Device, Model};
+use super::{Device, Model, Observed};
 use crate::error::{Error, Result};
 use crate::plan::{Group, Kernel, Plan, Step};
 
@@ -80,17 +80,21 @@ impl Device {
 
 impl Model {
     /// Runs `plan` once and gives the time of every launch. On a GPU each launch is submitted by itself and timed by
-    /// the GPU's own clock where it has one, else until the host knows that it is done.
+    /// the GPU's own clock where it has one, else until the host knows that it is done. The endpoints named in `observe`
+    /// are stored, so that no launch goes beyond one.
     ///
     /// # Shapes
     /// `input` `[N, T, H, W, C]` of the plan's first buffer.
-    pub async fn profile(&mut self, plan: &Plan, input: &[f32]) -> Result<Vec<LaunchTime>> {
-        let groups = plan.groups(&[]);
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub async fn profile(&mut self, plan: &Plan, input: &[f32], observe: &[&str]) -> Result<Vec<LaunchTime>> {
+        let groups = plan.groups(&Observed::new(plan, observe)?.ids());
         let times = match self {
             Model::Cpu(model) => {
                 let (mut times, mut last) = (Vec::new(), Instant::now());
                 // The CPU backend reports its progress after every launch.
-                model.run(plan, input, &[], &mut |_| {
+                model.run(plan, input, observe, &mut |_| {
                     let now = Instant::now();
                     times.push(now - last);
                     last = now;
@@ -98,7 +102,7 @@ impl Model {
                 times
             }
             Model::Gpu(model) => {
-                let steps = model.profile(plan, input).await?;
+                let steps = model.profile(plan, input, observe).await?;
                 let time = |group: &Group| steps.get(group.steps()).map(|times| times.iter().sum());
                 groups.iter().filter_map(time).collect()
             }
@@ -158,7 +162,7 @@ mod tests {
         let mut model =
             Model::new(&Device::Cpu { threads: 1 }, weights, &RunOptions::default()).expect("a model");
         let input = vec![0.5; 9 * 32 * 32 * 3];
-        let launches = pollster::block_on(model.profile(&plan, &input)).expect("it runs");
+        let launches = pollster::block_on(model.profile(&plan, &input, &[])).expect("it runs");
         assert_eq!(launches.len(), plan.groups(&[]).len());
         assert_eq!(launches.iter().map(|l| l.macs).sum::<u64>(), plan.macs());
         // [9, 32, 32, 3] to [5, 16, 16, 4] with 7x7x7x3x4 weights and 4 numbers of bias.

@@ -55,7 +55,7 @@ impl Layers {
         let peaks = pollster::block_on(bench.device.peaks())?;
         let mut runs = Vec::new();
         for _ in 0..RUNS {
-            runs.push(pollster::block_on(bench.model.profile(plan, input))?);
+            runs.push(pollster::block_on(bench.model.profile(plan, input, &[]))?);
         }
         let seconds = (0..runs[0].len()).map(|index| {
             let mut times: Vec<f64> =

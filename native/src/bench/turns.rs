@@ -27,7 +27,8 @@ pub fn run(path: &Path, mut bench: Bench, per_layer: bool, talk: Talk) -> Result
         let (time, logits) = bench.once(&plan, &clip.data)?;
         let mut answer = json!({ "ms": ms(time), "logits": logits });
         if per_layer {
-            let launches = pollster::block_on(bench.model.profile(&plan, &clip.data))?;
+            // Every endpoint by itself, as other programs compute it.
+            let launches = pollster::block_on(bench.model.profile(&plan, &clip.data, &plan.observable()))?;
             answer["launches"] =
                 launches.iter().map(|launch| json!([launch.name, ms(launch.time)])).collect();
         }

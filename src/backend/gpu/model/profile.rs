@@ -5,6 +5,7 @@ use std::time::Duration;
 use web_time::Instant;
 
 use super::{Gpu, GpuModel};
+use crate::backend::Observed;
 use crate::error::Result;
 use crate::plan::Plan;
 
@@ -20,10 +21,11 @@ impl GpuModel {
     ///
     /// # Shapes
     /// `input` `[N, T, H, W, C]` of the plan's first buffer; result `[steps]`.
-    pub async fn profile(&mut self, plan: &Plan, input: &[f32]) -> Result<Vec<Duration>> {
+    pub async fn profile(&mut self, plan: &Plan, input: &[f32], observe: &[&str]) -> Result<Vec<Duration>> {
+        let observed = Observed::new(plan, observe)?.ids();
         // A run warms up, fills the buffers, and leaves its plan as the last of those that are ready.
-        if self.ready.last().is_none_or(|ready| ready.plan != *plan || !ready.observed.is_empty()) {
-            self.run(plan, input, &[], &mut |_| ()).await?;
+        if self.ready.last().is_none_or(|ready| ready.plan != *plan || ready.observed != observed) {
+            self.run(plan, input, observe, &mut |_| ()).await?;
         }
         let gpu = self.gpu.clone();
         let clock = Clock::new(&gpu, plan.steps.len());
