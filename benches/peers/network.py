@@ -10,7 +10,7 @@ import argparse, os, tempfile
 import numpy as np
 
 import turns
-from onnx_graph import build, read_safetensors
+from onnx_graph import SIZE, build, read_safetensors
 
 
 def onnxruntime(model, x, threads):
@@ -87,7 +87,7 @@ def main():
     tensors = read_safetensors(args.weights)
     channels = tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     stream = "rgb" if channels == 3 else "flow"
-    clip = np.random.default_rng(0).uniform(-1, 1, (1, args.frames, 224, 224, channels)).astype(np.float32)
+    clip = np.random.default_rng(0).uniform(-1, 1, (1, args.frames, SIZE, SIZE, channels)).astype(np.float32)
     x = np.ascontiguousarray(clip.transpose(0, 4, 1, 2, 3))
     with tempfile.TemporaryDirectory() as folder:
         np.save(f"{folder}/clip.npy", clip)
@@ -121,7 +121,8 @@ def main():
             row["ms"] = times[name]
             if ours is not None:
                 row["difference"] = float(np.abs(outputs[name] - ours).max())
-    turns.write(args.out, dict(frames=args.frames, threads=args.threads, runs=args.runs, stream=stream, rows=rows))
+    document = dict(frames=args.frames, size=SIZE, threads=args.threads, runs=args.runs, stream=stream, rows=rows)
+    turns.write(args.out, document)
 
 
 if __name__ == "__main__":

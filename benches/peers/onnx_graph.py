@@ -5,6 +5,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 EPSILON = 1e-3
+# Height and width of the clip.
+SIZE = 224
 MODULES = {
     "Mixed_3b": 0, "Mixed_3c": 0, "MaxPool3d_4a_3x3": 3, "Mixed_4b": 0, "Mixed_4c": 0, "Mixed_4d": 0, "Mixed_4e": 0,
     "Mixed_4f": 0, "MaxPool3d_5a_2x2": 2, "Mixed_5b": 0, "Mixed_5c": 0,
@@ -80,7 +82,7 @@ class Graph:
 
 def build(tensors, frames):
     """The network for one clip of so many frames, input `x` [1, C, T, H, W], output `logits`."""
-    g = Graph(tensors, [frames, 224, 224])
+    g = Graph(tensors, [frames, SIZE, SIZE])
     x = g.conv("x", "Conv3d_1a_7x7", (2, 2, 2))
     x = g.pool(x, (1, 3, 3), (1, 2, 2))
     x = g.conv(g.conv(x, "Conv3d_2b_1x1"), "Conv3d_2c_3x3")
@@ -95,6 +97,6 @@ def build(tensors, frames):
     value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
     channels = tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
     graph = helper.make_graph(
-        g.nodes, "i3d", [value("x", [1, channels, frames, 224, 224])], [value("logits", [1, None])],
+        g.nodes, "i3d", [value("x", [1, channels, frames, SIZE, SIZE])], [value("logits", [1, None])],
         g.weights + [axes])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

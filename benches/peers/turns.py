@@ -1,22 +1,37 @@
 """What every comparison here does: contenders take turns, and their times go to a JSON file."""
-import json, platform, subprocess, time
+import json, platform, subprocess, threading, time
 
 
 class Process:
-    """A program that does one turn for every line that it is sent, and answers with a line of JSON."""
+    """A program that does one turn for every line that it is sent, and answers with a line of JSON.
 
-    def __init__(self, command, **options):
+    One that does not answer within `limit` seconds is ended: what tunes itself on a software adapter may take hours.
+    """
+
+    def __init__(self, command, limit=600, **options):
+        self.limit = limit
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **options)
 
     def turn(self):
+        program, late = self.process.args[0].rsplit("/", 1)[-1], threading.Event()
+
+        def end():
+            late.set()
+            self.process.kill()
+        timer = threading.Timer(self.limit, end)
+        timer.start()
         try:
             self.process.stdin.write("\n")
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise TimeoutError(f"{program} gave no answer within {self.limit} seconds")
         if not line:
-            raise RuntimeError(f"{self.process.args[0]} ended with status {self.process.wait()}")
+            raise RuntimeError(f"{program} ended with status {self.process.wait()}")
         return json.loads(line)
 
 

@@ -25,8 +25,13 @@ const PEERS: &[(&str, &str)] = &[
     ("torch", "torch"),
 ];
 
-/// Frames of the clip whose convolutions are compared on a software adapter: the fewest that the network takes.
+/// Height and width of the clip whose convolutions are compared on a GPU.
+const LAYER_SIZE: usize = 224;
+
+/// The same on a software adapter, on which Burn would tune for hours: the fewest frames that the network takes, and a
+/// quarter of the pixels.
 const SOFTWARE_FRAMES: usize = 9;
+const SOFTWARE_SIZE: usize = 112;
 
 /// Options of the command.
 #[derive(Debug, PartialEq)]
@@ -116,6 +121,8 @@ struct Row {
 #[derive(Debug, Deserialize)]
 struct Comparison {
     frames: usize,
+    /// Height and width of the clip.
+    size: usize,
     rows: Vec<Row>,
 }
 
@@ -160,7 +167,7 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
         let common = ["--frames", &frames, "--threads", &threads, "--runs", &runs];
         cmd!(shell, "{python} benches/peers/network.py {i3d} {weights} {out} {common...} {on_gpu...}")
     });
-    let layers = layers(shell, &python, &i3d, &weights, &devices, gpu.map(String::as_str), options);
+    let layers = layers(shell, &python, &i3d, &devices, gpu.map(String::as_str), options);
     let flow = compare(shell, "flow", |out| {
         let sample = "samples/jumping_jacks.gif";
         cmd!(shell, "{python} benches/peers/tvl1.py {out} {sample} --threads {threads} --runs {runs}")
@@ -210,7 +217,6 @@ fn layers(
     shell: &Shell,
     python: &Path,
     i3d: &Path,
-    weights: &Path,
     devices: &Devices,
     gpu: Option<&str>,
     options: &Options,
@@ -227,13 +233,15 @@ fn layers(
         .run()
         .context("building Burn")?;
     let burn = target.join("release").join(format!("burn-conv3d{}", std::env::consts::EXE_SUFFIX));
-    let frames =
-        if adapter.kind == "software" { SOFTWARE_FRAMES.min(options.frames) } else { options.frames };
+    let (frames, size) = match adapter.kind.as_str() {
+        "software" => (SOFTWARE_FRAMES.min(options.frames), SOFTWARE_SIZE),
+        _ => (options.frames, LAYER_SIZE),
+    };
     let (name, kind) = (&adapter.name, &adapter.kind);
-    let [frames, runs] = [frames, options.runs].map(|n| n.to_string());
+    let [frames, size, runs] = [frames, size, options.runs].map(|n| n.to_string());
     let comparison = compare(shell, "conv3d", |out| {
-        let files = [i3d, weights, &burn];
-        let options = ["--frames", &frames, "--runs", &runs];
+        let files = [i3d, &burn];
+        let options = ["--frames", &frames, "--size", &size, "--runs", &runs];
         cmd!(shell, "{python} benches/peers/conv3d.py {files...} {name} {kind} {out} {options...}")
     })?;
     Ok((adapter.clone(), comparison))

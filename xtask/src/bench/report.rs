@@ -1,7 +1,7 @@
 //! The results as a page of markdown.
 
 use super::machine::Facts;
-use super::{Adapter, FlowComparison, Options, Results, Row};
+use super::{Adapter, Comparison, FlowComparison, Options, Results, Row};
 
 const TEMPLATE: &str = include_str!("benchmarks.md");
 
@@ -10,16 +10,18 @@ pub fn markdown(options: &Options, machine: &Facts, adapters: &[Adapter], result
     let Options { runs, threads, .. } = options;
     let facts = machine.iter().map(|(name, value)| vec![name.to_string(), value.clone()]).collect();
     let network_title = match &results.network {
-        Ok(network) => {
-            format!("One RGB clip of {}x224x224, {threads} threads on the CPU, {runs} turns", network.frames)
+        Ok(Comparison { frames, size, .. }) => {
+            format!("One RGB clip of {frames}x{size}x{size}, {threads} threads on the CPU, {runs} turns")
         }
         Err(_) => "One RGB clip".into(),
     };
     let layers_title = match &results.layers {
-        Ok((adapter, comparison)) => format!(
-            "Three layers of a clip of {}x224x224 on {} ({}), {runs} turns, Burn {}",
-            comparison.frames, adapter.name, adapter.driver, results.burn_version
-        ),
+        Ok((Adapter { name, driver, .. }, Comparison { frames, size, .. })) => {
+            let burn = &results.burn_version;
+            format!(
+                "Three layers of a clip of {frames}x{size}x{size} on {name} ({driver}), {runs} turns, Burn {burn}"
+            )
+        }
         Err(_) => "Three layers".into(),
     };
     let flow_title = match &results.flow {
@@ -154,11 +156,10 @@ fn table(heads: &[&str], rows: Vec<Vec<String>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::Comparison;
 
     #[test]
     fn the_page_has_every_row_or_the_reason_why_not() {
-        let network = r#"{"frames": 16, "rows": [
+        let network = r#"{"frames": 16, "size": 224, "rows": [
             {"name": "i3d, CPU", "ms": [2.0, 1.0, 3.0], "difference": 0.0},
             {"name": "Peer", "version": "1.2", "ms": [400, 400, 400], "difference": 2e-6},
             {"name": "Other", "skipped": "it is not here"}]}"#;
