@@ -49,7 +49,7 @@ def main():
     rows = []
     for layer in LAYERS:
         for name in each:
-            row = dict(layer=layer, name=name, first_ms=each[name][0][layer] if each[name] else None)
+            row = dict(layer=layer, name=name, first_ms=each[name][0][layer] if name == "Burn" and each[name] else None)
             failed = failures.get(name)
             row.update(dict(skipped=failed) if failed else dict(ms=[turn[layer] for turn in each[name][warm_up:]]))
             rows.append(row)

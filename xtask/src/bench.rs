@@ -109,9 +109,9 @@ struct Row {
     /// Milliseconds of every turn.
     #[serde(default)]
     ms: Vec<f64>,
-    /// Milliseconds of the first turn, which may have tuned.
+    /// Milliseconds of the first turn of a program that tunes in it.
     first_ms: Option<f64>,
-    /// Largest difference of its logits from i3d's.
+    /// Largest difference of its logits from those of i3d on the CPU.
     difference: Option<f64>,
     /// Why it did not run.
     skipped: Option<String>,

@@ -78,7 +78,9 @@ fn system(shell: &Shell) -> Option<String> {
         let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
         Some(line.trim_matches('"').to_string())
     });
+    // What follows a dash is whoever built the kernel.
     let kernel = cmd!(shell, "uname -sr").quiet().ignore_stderr().read().ok();
+    let kernel = kernel.and_then(|name| name.split('-').next().map(str::to_string));
     match (release, kernel) {
         (Some(release), Some(kernel)) => Some(format!("{release}, {kernel}")),
         (release, kernel) => release.or(kernel).or_else(|| Some(std::env::consts::OS.into())),

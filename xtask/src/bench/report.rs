@@ -67,9 +67,9 @@ fn adapter_list(adapters: &[Adapter]) -> String {
 fn network_table(rows: &[Row]) -> String {
     let reference = rows.first().and_then(median);
     let cells = |row: &Row| {
-        let mut cells = vec![row.name.clone(), row.version.clone()];
+        let mut cells = vec![row.name.clone(), version(row)];
         cells.extend(times(row, reference));
-        cells.push(row.difference.map(|d| format!("{d:.1e}")).unwrap_or_default());
+        cells.push(row.difference.filter(|&d| d > 0.0).map(|d| format!("{d:.1e}")).unwrap_or_default());
         cells
     };
     let heads = ["program", "version", "median ms", "quartiles", "against i3d", "logits differ by"];
@@ -91,7 +91,7 @@ fn layer_table(rows: &[Row]) -> String {
 fn flow_table(rows: &[Row]) -> String {
     let reference = rows.first().and_then(median);
     let cells = |row: &Row| {
-        let mut cells = vec![row.name.clone(), row.version.clone()];
+        let mut cells = vec![row.name.clone(), version(row)];
         cells.extend(times(row, reference));
         cells
     };
@@ -108,6 +108,11 @@ fn flow_difference(flow: &FlowComparison) -> String {
         ),
         _ => "The flows were not compared.".into(),
     }
+}
+
+/// i3d is what is checked out.
+fn version(row: &Row) -> String {
+    if row.name.starts_with("i3d") { "this commit".into() } else { row.version.clone() }
 }
 
 /// Median, quartiles and ratio, or why there are none.
@@ -174,7 +179,7 @@ mod tests {
         let page = markdown(&options, &vec![("Processor", "a fast one".into())], &[], &results);
         for line in [
             "| Processor | a fast one |",
-            "| i3d, CPU |  | 2.00 | 1.50 to 2.50 | 1.00 | 0.0e0 |",
+            "| i3d, CPU | this commit | 2.00 | 1.50 to 2.50 | 1.00 |  |",
             "| Peer | 1.2 | 400 | 400 to 400 | 200.00 | 2.0e-6 |",
             "| Other |  | not run: it is not here |  |  |  |",
             "Not run: there is no adapter.",
