@@ -39,8 +39,8 @@ impl Arenas {
         &self.0[buffer.arena][range(buffer)]
     }
 
-    /// Takes the arenas of `outputs` out, so that they can be written while others are read; [`Arenas::give`] brings
-    /// them back. A step's input and output lie in different arenas.
+    /// Takes the arena of `output` out, so that it can be written while others are read; [`Arenas::give`] brings
+    /// it back. A step's input and output lie in different arenas.
     pub fn take(&mut self, plan: &Plan, output: BufferId) -> Taken {
         let buffer = &plan.buffers[output];
         Taken { arena: buffer.arena, range: range(buffer), memory: std::mem::take(&mut self.0[buffer.arena]) }

@@ -32,10 +32,7 @@ impl CpuModel {
     pub fn new(weights: Weights, threads: usize, options: &RunOptions) -> Result<CpuModel> {
         let pool = thread_pool(threads)?;
         let network = weights.network;
-        let units = match &pool {
-            Some(pool) => pool.install(|| packed::pack(weights, options)),
-            None => packed::pack(weights, options),
-        }?;
+        let units = install(pool.as_ref(), || packed::pack(weights, options))?;
         let threads =
             pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads());
         Ok(CpuModel { network, units, pool, arenas: Arenas::default(), scratch: Scratch::new(threads) })
@@ -66,7 +63,7 @@ impl CpuModel {
             let steps = group.steps();
             done += plan.steps[steps.clone()].iter().map(|step| step.macs).sum::<u64>();
             progress(Progress { done_macs: done, total_macs: plan.macs() });
-            for id in steps.flat_map(|index| observed.after(index)) {
+            for id in observed.between(steps) {
                 let buffer = &plan.buffers[id];
                 output.insert(buffer, self.arenas.read(buffer));
             }
