@@ -2,9 +2,11 @@
 
 mod args;
 mod bench;
+mod cache;
 mod checkpoint;
 mod classify;
 mod compare;
+mod device;
 mod flow;
 mod input;
 mod models;

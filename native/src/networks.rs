@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use i3d::backend::Device;
 use i3d::classifier::{Classifier, ModelSource};
 use i3d::network::{I3d, Stream};
 use i3d::weights::{Checkpoint, Weights};
@@ -10,10 +9,10 @@ use i3d::{Error, Result};
 use rayon::prelude::*;
 
 use crate::args::{RunArgs, Streams, WeightArgs};
-use crate::checkpoint;
 use crate::input::Part;
 use crate::models::Models;
 use crate::talk::Talk;
+use crate::{checkpoint, device};
 
 /// The model that runs when none is named.
 const DEFAULT_MODEL: &str = "kinetics-400";
@@ -63,10 +62,6 @@ pub fn threads(run: &RunArgs) -> Result<()> {
     Ok(())
 }
 
-fn device(run: &RunArgs) -> Result<Device> {
-    pollster::block_on(Device::open(&run.device, 0))
-}
-
 /// Opens the device and loads the networks of the `wanted` streams; also gives the model's name for reports.
 pub fn open(
     weights: &WeightArgs,
@@ -81,7 +76,7 @@ pub fn open(
             "warning: the weights are random (--model random): everything runs as with a real model, but the labels \
              mean nothing",
         );
-        let mut classifier = Classifier::new(device(run)?).with_options(run.options());
+        let mut classifier = Classifier::new(device::open(&run.device, 0)?).with_options(run.options());
         for stream in wanted.each() {
             let random = Weights::random(&I3d::paper(stream, 400), RANDOM_SEED);
             let source = ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
@@ -98,7 +93,8 @@ pub fn open(
     };
     // A GPU's driver takes its time to start, and so do the files.
     let read = || paths.into_par_iter().map(|(stream, path)| read(stream, &path)).collect();
-    let (device, checkpoints): (_, Vec<Result<Checkpoint>>) = rayon::join(|| device(run), read);
+    let (device, checkpoints): (_, Vec<Result<Checkpoint>>) =
+        rayon::join(|| device::open(&run.device, 0), read);
     let mut classifier = Classifier::new(device?).with_options(run.options());
     for checkpoint in checkpoints {
         classifier = classifier.with_checkpoint(&checkpoint?)?;

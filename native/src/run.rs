@@ -15,7 +15,7 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, SourceData, SourceFiles};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, flow, networks};
+use crate::{bench, checkpoint, classify, compare, device, flow, networks};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,9 +156,11 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
     let cpu = Device::Cpu { threads: 0 }.info();
     if args.json {
         let row = |a: &Adapter| {
+            let (variants, tuned) = device::variants(a);
             serde_json::json!({
                 "backend": a.backend, "name": a.name, "driver": a.driver, "kind": a.kind,
                 "max_binding_bytes": a.limits.max_binding_bytes, "max_buffer_bytes": a.limits.max_buffer_bytes,
+                "variants": variants, "tuned": tuned,
             })
         };
         let rows: Vec<_> = adapters.iter().map(row).collect();
@@ -170,7 +172,12 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
     for adapter in &adapters {
         let kind = format!("{:?}", adapter.kind).to_lowercase();
         let mib = adapter.limits.max_binding_bytes >> 20;
-        print(format_args!("{kind:<13} {adapter}, {mib} MiB per binding\n"))?;
+        let (variants, tuned) = device::variants(adapter);
+        let origin = if tuned { "measured here" } else { "not measured here, see `i3d bench --tune`" };
+        print(format_args!(
+            "{kind:<13} {adapter}, {mib} MiB per binding\n{:<13} {variants} ({origin})\n",
+            ""
+        ))?;
     }
     if adapters.is_empty() {
         print("no GPU adapter was found; i3d runs on the CPU\n")?;

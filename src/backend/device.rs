@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cpu::CpuModel;
-use super::gpu::{Adapter, AdapterKind, Gpu, GpuModel, adapters};
+use super::gpu::{Adapter, AdapterKind, DeviceStore, Gpu, GpuModel, adapters};
 use super::{Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
@@ -75,11 +75,23 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::NoDevice`] with the list of what was found.
+    pub async fn open(request: &DeviceRequest, threads: usize) -> Result<Device> {
+        Device::open_with(request, threads, None).await
+    }
+
+    /// The same, with what `store` remembers of a GPU.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] with the list of what was found.
     #[cfg_attr(
         target_arch = "wasm32",
         expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
     )]
-    pub async fn open(request: &DeviceRequest, threads: usize) -> Result<Device> {
+    pub async fn open_with(
+        request: &DeviceRequest,
+        threads: usize,
+        store: Option<Arc<dyn DeviceStore>>,
+    ) -> Result<Device> {
         let cpu = Device::Cpu { threads };
         if *request == DeviceRequest::Cpu {
             return Ok(cpu);
@@ -93,7 +105,7 @@ impl Device {
             }),
         };
         match (chosen, request) {
-            (Some(adapter), _) => Ok(Device::Gpu(Arc::new(Gpu::open(adapter).await?))),
+            (Some(adapter), _) => Ok(Device::Gpu(Arc::new(Gpu::open_with(adapter, store).await?))),
             (None, DeviceRequest::Named(text)) => {
                 Err(nothing(&format!("no adapter is called {text:?}"), &found))
             }

@@ -30,6 +30,9 @@ pub struct BenchArgs {
     /// Also the time of every layer, against the device's measured peaks
     #[arg(long)]
     pub per_layer: bool,
+    /// Measure which kernels the adapter runs fastest, check each, and use the best from now on
+    #[arg(long, conflicts_with_all = ["per_layer", "batch", "precise"])]
+    pub tune: bool,
     /// Write the numbers as JSON, `-` for standard output
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,

@@ -3,6 +3,7 @@
 mod layers;
 mod memory;
 mod report;
+mod tune;
 mod turns;
 
 use std::path::Path;
@@ -15,12 +16,14 @@ use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
 
 use crate::args::{BenchArgs, Streams};
+use crate::device;
 use crate::networks::{self, RANDOM_SEED};
 use crate::output::{Output, print};
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 use layers::Layers;
 use report::Entry;
+use serde::Serialize;
 
 /// Classes of the network with random weights.
 const CLASSES: usize = 400;
@@ -43,24 +46,49 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<Outcome> {
         let stream = streams.each().next().unwrap_or(Stream::Rgb);
         return turns::run(clip, Bench::open(args, stream)?, args.per_layer, talk);
     }
-    let json = args.json.as_deref().filter(|path| *path != Path::new("-")).map(Output::create).transpose()?;
+    if args.tune {
+        return tune::run(args, streams.each().next().unwrap_or(Stream::Rgb), talk);
+    }
+    let json = Json::open(args)?;
     let entries: Vec<Entry> =
         streams.each().map(|stream| measure(args, stream, talk)).collect::<Result<_>>()?;
     // One stream is an object, two are an array, as the results of `classify` are.
-    let document = match &entries[..] {
-        [one] => serde_json::to_string_pretty(one),
-        all => serde_json::to_string_pretty(all),
+    let text = match &entries[..] {
+        [one] => json.write(one)?,
+        all => json.write(&all)?,
     };
-    let document = document.map_err(|e| Error::Usage(format!("the numbers are no JSON: {e}")))? + "\n";
-    match json {
-        Some(output) => output.finish(document.as_bytes())?,
-        None if args.json.is_some() => return print(document).map(|()| Outcome::Done),
-        None => {}
-    }
-    for entry in &entries {
-        print(entry)?;
+    if text {
+        entries.iter().try_for_each(print)?;
     }
     Ok(Outcome::Done)
+}
+
+/// Where `--json` goes.
+enum Json {
+    Nowhere,
+    StandardOutput,
+    File(Output),
+}
+
+impl Json {
+    fn open(args: &BenchArgs) -> Result<Json> {
+        Ok(match args.json.as_deref() {
+            None => Json::Nowhere,
+            Some(path) if path == Path::new("-") => Json::StandardOutput,
+            Some(path) => Json::File(Output::create(path)?),
+        })
+    }
+
+    /// Writes the numbers; gives whether standard output is free for text.
+    fn write(self, document: &impl Serialize) -> Result<bool> {
+        let text = serde_json::to_string_pretty(document);
+        let text = text.map_err(|e| Error::Usage(format!("the numbers are no JSON: {e}")))? + "\n";
+        match self {
+            Json::Nowhere => Ok(true),
+            Json::StandardOutput => print(text).map(|()| false),
+            Json::File(output) => output.finish(text.as_bytes()).map(|()| true),
+        }
+    }
 }
 
 /// Everything about one stream.
@@ -121,23 +149,13 @@ struct Bench {
 
 impl Bench {
     fn open(args: &BenchArgs, stream: Stream) -> Result<Bench> {
-        let path = match stream {
-            Stream::Rgb => args.rgb.as_deref(),
-            Stream::Flow => args.flow.as_deref(),
-        };
-        let open = || pollster::block_on(Device::open(&args.run.device, args.run.threads));
-        let (start, device, weights, source) = match path {
-            Some(path) => {
-                let (start, device) = (Instant::now(), open()?);
-                let checkpoint = networks::read(stream, path)?;
-                let (weights, _) = checkpoint.load(&checkpoint.network()?)?;
-                (start, device, weights, path.display().to_string())
-            }
-            None => {
-                // Making random numbers is no part of loading a model.
-                let weights = random(args, stream)?;
-                (Instant::now(), open()?, weights, format!("random weights, seed {RANDOM_SEED}"))
-            }
+        // Making random numbers is no part of loading a model.
+        let random = path(args, stream).is_none().then(|| random(args, stream)).transpose()?;
+        let start = Instant::now();
+        let device = device::open(&args.run.device, args.run.threads)?;
+        let (weights, source) = match random {
+            Some(weights) => (weights, random_source()),
+            None => weights(args, stream)?,
         };
         let model = Model::new(&device, weights, &args.run.options())?;
         Ok(Bench { device, model, weights: source, opening: start.elapsed() })
@@ -150,6 +168,25 @@ impl Bench {
         let time = start.elapsed();
         Ok((time, output.get(LOGITS).map(|logits| logits.data.clone()).unwrap_or_default()))
     }
+}
+
+/// The weights of a stream that the options name, else random ones, and where they come from.
+fn weights(args: &BenchArgs, stream: Stream) -> Result<(Weights, String)> {
+    let Some(path) = path(args, stream) else { return Ok((random(args, stream)?, random_source())) };
+    let checkpoint = networks::read(stream, path)?;
+    let (weights, _) = checkpoint.load(&checkpoint.network()?)?;
+    Ok((weights, path.display().to_string()))
+}
+
+fn path(args: &BenchArgs, stream: Stream) -> Option<&Path> {
+    match stream {
+        Stream::Rgb => args.rgb.as_deref(),
+        Stream::Flow => args.flow.as_deref(),
+    }
+}
+
+fn random_source() -> String {
+    format!("random weights, seed {RANDOM_SEED}")
 }
 
 /// Seeded random weights of a network of the size that the options say.

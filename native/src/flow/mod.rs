@@ -3,13 +3,13 @@
 mod sink;
 mod wheel;
 
-use i3d::backend::Device;
 use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
 use i3d::preprocess::RgbPreprocess;
 use i3d::video::{self, FrameSource, Samples};
 use i3d::{Error, Result};
 
 use crate::args::VideoFlowArgs;
+use crate::device;
 use crate::networks;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
@@ -26,7 +26,7 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     let mut sink = sink::open(&args.output, args.fps)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());
     networks::threads(&args.run)?;
-    let device = pollster::block_on(Device::open(&args.run.device, 0))?;
+    let device = device::open(&args.run.device, 0)?;
     let mut engine = FlowEngine::new(&device, &tvl1)?;
     let mut samples = Samples::new(video::open(&args.input)?, args.fps)?;
     log::info!("running on {}", device.info());

@@ -299,7 +299,7 @@ pub fn cannot_write(path: &Path, needed: Option<u64>, error: io::Error) -> Error
     let advice = format!(
         "the disk is full and this file needs {needed}; make room, or choose another folder with {}, and run the \
          same command again",
-        super::store::CACHE_VARIABLE
+        crate::cache::CACHE_VARIABLE
     );
     Error::Io { place: path.display().to_string(), source: io::Error::new(error.kind(), advice) }
 }

@@ -7,16 +7,13 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
 use i3d::network::Stream;
 use i3d::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::download::cannot_write;
 use super::hash;
-
-/// Environment variable that replaces the user's cache folder.
-pub const CACHE_VARIABLE: &str = "I3D_CACHE";
+use crate::cache;
 
 /// The folder that holds one folder per model.
 #[derive(Debug, Clone)]
@@ -63,20 +60,14 @@ pub enum Health {
 }
 
 impl Store {
-    /// The store in [`CACHE_VARIABLE`], or else in the user's cache folder.
+    /// The store in the cache folder.
     pub fn open() -> Result<Store> {
-        if let Some(cache) = std::env::var_os(CACHE_VARIABLE).filter(|cache| !cache.is_empty()) {
-            return Ok(Store::at(Path::new(&cache)));
-        }
-        let user = etcetera::choose_base_strategy().map_err(|error| {
-            Error::Usage(format!("no cache folder ({error}); name one with {CACHE_VARIABLE}"))
-        })?;
-        Ok(Store::at(&user.cache_dir()))
+        Ok(Store::at(&cache::folder()?))
     }
 
-    /// The store in the cache folder `cache`; nothing is created yet.
+    /// The store in the folder `cache` of this program; nothing is created yet.
     pub fn at(cache: &Path) -> Store {
-        Store { root: cache.join("i3d").join("models") }
+        Store { root: cache.join("models") }
     }
 
     /// The folder of a model.

@@ -111,3 +111,42 @@ fn options_that_make_no_sense_are_told() {
     sandbox.i3d("bench --runs 0").exits(2);
     sandbox.i3d("bench --frames 8").exits(2);
 }
+
+#[test]
+fn tuning_keeps_what_it_chose() {
+    let sandbox = Sandbox::new();
+    let adapters = || sandbox.i3d("devices --json").exits(0).json()["adapters"].clone();
+    let first = || adapters()[0].clone();
+    if std::env::var("I3D_GPU").is_ok_and(|policy| policy == "off") || first().is_null() {
+        return;
+    }
+    assert_eq!(first()["tuned"], false);
+    let device = first()["name"].as_str().expect("a name").split(' ').next().expect("a word").to_string();
+    let tiny = format!("--width 0.0625 --input-size 32 --frames 9 --device {device} --runs 1");
+    let report = sandbox.i3d(&format!("bench --tune {tiny} --json -")).exits(0).json();
+    let trials = report["trials"].as_array().expect("a list");
+    assert!(trials.iter().any(|trial| trial["variants"] == report["chosen"]), "{report}");
+    let times = |trial: &Value| ["seconds", "too_slow"].map(|name| trial["verdict"][name].as_f64());
+    assert!(trials.iter().all(|trial| times(trial).into_iter().flatten().any(|time| time > 0.0)), "{report}");
+    assert_eq!((&first()["tuned"], &first()["variants"]), (&true.into(), &report["chosen"]));
+    // A second tuning begins with the table's choice again.
+    let again = sandbox.i3d(&format!("bench --tune {tiny} --json again.json")).exits(0);
+    assert!(again.stdout.starts_with("chosen   ") && again.stderr.contains(" ms  products "), "{again:?}");
+    let again: Value = serde_json::from_slice(&sandbox.read("again.json")).expect("JSON");
+    assert_eq!(again["trials"][0]["variants"], report["trials"][0]["variants"]);
+    // What cannot be understood is told, and counts as absent.
+    let kept = std::path::PathBuf::from(report["kept"].as_str().expect("a path"));
+    std::fs::write(&kept, "{}").expect("it can be written");
+    let run = sandbox.i3d("devices --json");
+    assert!(run.stderr.contains("variants.json is no longer understood"), "{run:?}");
+    assert_eq!(run.exits(0).json()["adapters"][0]["tuned"], false);
+}
+
+#[test]
+fn there_is_nothing_to_tune_on_the_cpu() {
+    let run = Sandbox::new().i3d("bench --tune --device cpu --threads 1").exits(2);
+    let problem = "--tune compares GPU kernels, and this is ";
+    let advice = "; name an adapter with --device, see `i3d devices`";
+    let errors = run.errors();
+    assert!(errors.iter().any(|e| e.starts_with(problem) && e.ends_with(advice)), "{errors:?}");
+}

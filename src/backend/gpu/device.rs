@@ -2,8 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(not(target_arch = "wasm32"))]
+use rayon::prelude::*;
+
 use super::kernel::{Kernels, Pipeline};
 use super::manifest;
+use super::store::{DeviceStore, Kept};
 use super::variants::{Class, Variants};
 use crate::error::{Error, Result};
 use crate::plan::DeviceLimits;
@@ -127,15 +131,26 @@ pub struct Gpu {
     pub adapter: Adapter,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    pub(super) kernels: Kernels,
+    kernels: Arc<Kernels>,
     /// Which variants of the kernels run on it.
     pub variants: Variants,
     fault: Arc<Fault>,
 }
 
 impl Gpu {
-    /// Opens `adapter`; kernels are compiled when they are first needed.
+    /// Opens `adapter` with the variants of the table.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] where the driver refuses.
     pub async fn open(adapter: &Adapter) -> Result<Gpu> {
+        Gpu::open_with(adapter, None).await
+    }
+
+    /// Opens `adapter` with the variants and compiled pipelines that `store` has of it.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] where the driver refuses.
+    pub async fn open_with(adapter: &Adapter, store: Option<Arc<dyn DeviceStore>>) -> Result<Gpu> {
         // The defaults, which every browser has, but for the two limits that long clips run into.
         let limits = wgpu::Limits {
             max_storage_buffer_binding_size: adapter.limits.max_binding_bytes,
@@ -144,8 +159,9 @@ impl Gpu {
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("i3d"),
-            // A clock for `i3d bench`, where there is one.
-            required_features: adapter.handle.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // A clock for `i3d bench`, and pipelines that can be kept, where there are such.
+            required_features: adapter.handle.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE),
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -162,11 +178,26 @@ impl Gpu {
             }
         });
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.set(error.to_string())));
-        let kernels = Kernels::default();
-        let variants = Variants::of(Class::of(adapter));
+        let kept = store.as_ref().and_then(|store| store.variants(adapter)).filter(Variants::exist);
+        let variants = kept.unwrap_or_else(|| Variants::of(Class::of(adapter)));
+        let kernels = Arc::new(Kernels::new(Kept::open(&device, adapter, store)));
         let gpu = Gpu { adapter: adapter.clone(), variants, device, queue, kernels, fault };
         gpu.check()?;
         Ok(gpu)
+    }
+
+    /// The same device with other variants.
+    #[must_use]
+    pub fn with_variants(&self, variants: Variants) -> Gpu {
+        let Gpu { adapter, device, queue, kernels, fault, .. } = self;
+        Gpu {
+            variants,
+            adapter: adapter.clone(),
+            device: device.clone(),
+            queue: queue.clone(),
+            kernels: kernels.clone(),
+            fault: fault.clone(),
+        }
     }
 
     /// Whether launches can be timed by the GPU's own clock.
@@ -186,6 +217,29 @@ impl Gpu {
         let pipeline = self.kernels.get(&self.device, kernel, constants);
         self.check()?;
         Ok(pipeline)
+    }
+
+    /// Compiles kernels that will be needed, as many at a time as there are threads.
+    ///
+    /// # Errors
+    /// As [`Gpu::pipeline`].
+    pub(super) fn compile_all(
+        &self,
+        wanted: impl Iterator<Item = (&'static manifest::Kernel, manifest::Variant)>,
+    ) -> Result<()> {
+        let mut kernels: Vec<(&manifest::Kernel, manifest::Variant)> = Vec::new();
+        for (kernel, constants) in wanted {
+            if !kernels.iter().any(|(known, set)| known.name == kernel.name && *set == constants) {
+                kernels.push((kernel, constants));
+            }
+        }
+        let compile =
+            |(kernel, constants): (&manifest::Kernel, _)| self.pipeline(kernel, constants).map(drop);
+        #[cfg(not(target_arch = "wasm32"))]
+        return kernels.into_par_iter().try_for_each(compile);
+        // A browser's device stays on its thread, and compiles behind the scenes.
+        #[cfg(target_arch = "wasm32")]
+        kernels.into_iter().try_for_each(compile)
     }
 
     /// Fails if the driver has reported an error since the device was opened.

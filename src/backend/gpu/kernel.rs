@@ -1,8 +1,9 @@
 //! Shaders to pipelines, as the manifest describes them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::manifest::{Kernel, Variant};
+use super::store::Kept;
 
 /// A compiled kernel variant.
 pub struct Pipeline {
@@ -12,20 +13,47 @@ pub struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// The kernel variants that somebody asked for, compiled: kernel name, values of its overrides, pipeline. An adapter uses
-/// a few of the manifest's, and compiling one takes a driver up to seconds.
+/// A kernel variant, and its pipeline once it is compiled.
+struct Slot {
+    kernel: &'static str,
+    constants: Variant,
+    pipeline: Arc<OnceLock<Arc<Pipeline>>>,
+}
+
+/// The kernel variants that somebody asked for. An adapter uses a few of the manifest's, and compiling one takes a
+/// driver up to seconds.
 #[derive(Default)]
-pub(super) struct Kernels(Mutex<Vec<(&'static str, Variant, Arc<Pipeline>)>>);
+pub(super) struct Kernels {
+    slots: Mutex<Vec<Slot>>,
+    /// What the driver compiled in earlier processes.
+    kept: Option<Kept>,
+}
 
 impl Kernels {
-    pub(super) fn get(&self, device: &wgpu::Device, kernel: &Kernel, constants: Variant) -> Arc<Pipeline> {
-        let mut compiled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = compiled.iter().find(|(name, set, _)| *name == kernel.name && *set == constants);
-        if let Some((_, _, pipeline)) = found {
-            return pipeline.clone();
+    /// No variant yet, but perhaps what the driver compiled before.
+    pub fn new(kept: Option<Kept>) -> Kernels {
+        Kernels { kept, ..Kernels::default() }
+    }
+
+    /// The compiled variant. Several threads may compile different ones at a time; who asks for one that is being
+    /// compiled waits for it.
+    pub fn get(&self, device: &wgpu::Device, kernel: &Kernel, constants: Variant) -> Arc<Pipeline> {
+        let slot = self.slot(kernel.name, constants);
+        let compile = || {
+            let cache = self.kept.as_ref().map(|kept| &kept.cache);
+            Arc::new(Pipeline::compile(device, kernel, kernel.source, constants, cache))
+        };
+        slot.get_or_init(compile).clone()
+    }
+
+    fn slot(&self, kernel: &'static str, constants: Variant) -> Arc<OnceLock<Arc<Pipeline>>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = slots.iter().find(|slot| slot.kernel == kernel && slot.constants == constants);
+        if let Some(slot) = found {
+            return slot.pipeline.clone();
         }
-        let pipeline = Arc::new(Pipeline::compile(device, kernel, kernel.source, constants));
-        compiled.push((kernel.name, constants, pipeline.clone()));
+        let pipeline = Arc::default();
+        slots.push(Slot { kernel, constants, pipeline: Arc::clone(&pipeline) });
         pipeline
     }
 }
@@ -37,6 +65,7 @@ impl Pipeline {
         kernel: &Kernel,
         source: &str,
         constants: &[(&str, f64)],
+        cache: Option<&wgpu::PipelineCache>,
     ) -> Pipeline {
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
@@ -82,7 +111,7 @@ impl Pipeline {
                 // Kernels write workgroup memory before they read it. Browsers zero it all the same.
                 zero_initialize_workgroup_memory: cfg!(target_arch = "wasm32"),
             },
-            cache: None,
+            cache,
         });
         Pipeline { pipeline, layout }
     }

@@ -5,11 +5,12 @@ use super::launch::{Binding, Launch};
 use super::manifest;
 use super::pacer::dispatch_quantum;
 use super::product::{Product, RANGES, Range};
-use super::variants::Products;
+use super::variants::{Products, Variants};
 use super::weights::{Algorithm, DeviceWeights, Piece};
 use super::winograd::{self, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
+use crate::network::{I3d, MIN_FRAMES};
 use crate::plan::{ALIGNMENT, BufferId, Group, INPUT, Kernel as Operation, Plan, Step};
 
 /// Most work groups on one axis of a dispatch that every WebGPU device accepts.
@@ -54,7 +55,8 @@ pub(super) fn lower(
             mapped_at_creation: false,
         })
     };
-    let (launches, scratch) = launches(plan, weights, gpu.variants.products, observed);
+    let (launches, scratch) = launches(plan, weights, gpu.variants, observed);
+    gpu.compile_all(launches.iter().map(|launch| (launch.kernel, launch.constants)))?;
     let buffers = Buffers {
         arenas: plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect(),
         points: create("points", scratch.points.max(16), usage),
@@ -119,13 +121,21 @@ pub(super) fn lower(
     Ok(Lowered { dispatches: dispatches.collect(), arenas: buffers.arenas, bytes })
 }
 
+/// Compiles what clips of the network need, whatever their length, before the first comes.
+pub(super) fn prepare(gpu: &Gpu, network: &I3d, weights: &DeviceWeights) -> Result<()> {
+    let plan = Plan::new(network, 1, MIN_FRAMES)?;
+    let (launches, _) = launches(&plan, weights, gpu.variants, &[]);
+    gpu.compile_all(launches.iter().map(|launch| (launch.kernel, launch.constants)))
+}
+
 /// Every launch of `plan`, in order, and how much memory Winograd's layers share.
 pub(super) fn launches(
     plan: &Plan,
     weights: &DeviceWeights,
-    products: Products,
+    variants: Variants,
     observed: &[BufferId],
 ) -> (Vec<Launch>, Scratch) {
+    let products = variants.products;
     let mut all = Vec::new();
     let mut scratch = Scratch::default();
     for group in plan.groups(observed) {
@@ -135,7 +145,7 @@ pub(super) fn launches(
         };
         match group {
             Group::Branches(range) if range.len() <= RANGES && runs(Algorithm::Winograd) => {
-                let (launches, needed) = winograd::launches(plan, range, weights, products);
+                let (launches, needed) = winograd::launches(plan, range, weights, variants);
                 all.extend(launches);
                 scratch = scratch.max(needed);
             }
@@ -150,7 +160,7 @@ pub(super) fn launches(
                     match algorithm_of(&plan.steps[index], weights) {
                         Some(Algorithm::Winograd) => {
                             let (launches, needed) =
-                                winograd::launches(plan, index..index + 1, weights, products);
+                                winograd::launches(plan, index..index + 1, weights, variants);
                             all.extend(launches);
                             scratch = scratch.max(needed);
                         }

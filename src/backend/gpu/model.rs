@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use web_time::Instant;
 
-use super::Gpu;
 use super::lowering::{self, Lowered};
 use super::pacer::Pacer;
 use super::weights::DeviceWeights;
+use super::{Adapter, Gpu};
 use crate::backend::{Observed, Output, Progress, RunOptions};
 use crate::error::Result;
 use crate::network::I3d;
@@ -41,12 +41,12 @@ struct Ready {
 }
 
 impl GpuModel {
-    /// Uploads the weights.
+    /// Uploads the weights and compiles the kernels.
     pub fn new(gpu: Arc<Gpu>, weights: &Weights, options: &RunOptions) -> Result<GpuModel> {
         let network = weights.network;
         let pacer = Pacer::new(gpu.adapter.is_hardware());
         let weights = DeviceWeights::new(&gpu, weights, options)?;
-        gpu.check()?;
+        lowering::prepare(&gpu, &network, &weights)?;
         Ok(GpuModel { gpu, network, weights, pacer, ready: Vec::new() })
     }
 
@@ -55,13 +55,18 @@ impl GpuModel {
         &self.network
     }
 
+    /// The adapter that it runs on.
+    pub(super) fn adapter(&self) -> &Adapter {
+        &self.gpu.adapter
+    }
+
     /// Kernel launches of a run that hands out `observe`, before long ones are cut for a slow device.
     ///
     /// # Errors
     /// Unknown endpoints.
     pub fn launches(&self, plan: &Plan, observe: &[&str]) -> Result<usize> {
         let observed = Observed::new(plan, observe)?.ids();
-        Ok(lowering::launches(plan, &self.weights, self.gpu.variants.products, &observed).0.len())
+        Ok(lowering::launches(plan, &self.weights, self.gpu.variants, &observed).0.len())
     }
 
     /// Runs `plan` on `input`.

@@ -65,7 +65,7 @@ impl Gpu {
 
     /// Compiles `source`, the text of `kernel` or a changed copy of it.
     pub fn compile(&self, kernel: &Kernel, source: &str, constants: &[(&str, f64)]) -> Pipeline {
-        Pipeline::compile(&self.device, kernel, source, constants)
+        Pipeline::compile(&self.device, kernel, source, constants, None)
     }
 
     fn filled(&self, label: &str, usage: wgpu::BufferUsages, data: &[u8]) -> wgpu::Buffer {

@@ -1,5 +1,8 @@
-//! Which variants of the kernels an adapter gets: the one table.
+//! Which variants of the kernels an adapter gets: the one table, unless [`super::tune`] measured better ones.
 
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{GEMM_TILES, Variant};
 use super::{Adapter, AdapterKind};
 
 /// Families of adapters that want the same variants.
@@ -20,20 +23,31 @@ pub enum Class {
 }
 
 /// How matrix products run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Products {
     /// `gemm_uniform.wgsl`.
     Uniform,
-    /// That one of the tiles of `gemm.wgsl`, an index into [`super::manifest::GEMM_TILES`].
+    /// That one of the tiles of `gemm.wgsl`, an index into [`GEMM_TILES`].
     Tiled(usize),
 }
 
-/// The choices for one class.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The choices for one class, or for one adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Variants {
     /// Matrix products.
     pub products: Products,
+    /// Most MiB of Winograd's transformed inputs, and of its products, at a time.
+    pub chunk_mib: usize,
 }
+
+/// Sizes of Winograd's chunks that are worth trying: what the caches of small and of large GPUs hold, and what makes few
+/// launches. Layers of which a frame does not fit run the direct way, so the largest decides.
+const CHUNKS_MIB: [usize; 3] = [8, 24, 64];
+
+/// Most bytes of a chunk.
+pub(super) const LARGEST_CHUNK: usize = CHUNKS_MIB[CHUNKS_MIB.len() - 1] << 20;
 
 /// PCI vendor numbers, as drivers report them.
 const NVIDIA: u32 = 0x10de;
@@ -88,8 +102,54 @@ impl Variants {
             // 64x64x16, 64 invocations of 8x8.
             Class::Apple => Products::Tiled(large),
         };
-        Variants { products }
+        let [.., chunk_mib] = CHUNKS_MIB;
+        Variants { products, chunk_mib }
     }
+
+    /// Whether the kernels have such variants; those that an older program stored may be gone.
+    pub fn exist(&self) -> bool {
+        let known = match self.products {
+            Products::Uniform => true,
+            Products::Tiled(tile) => tile < GEMM_TILES[0].len(),
+        };
+        known && CHUNKS_MIB.contains(&self.chunk_mib)
+    }
+
+    /// What may be better than these: every other kernel for products.
+    pub(super) fn other_products(&self) -> Vec<Variants> {
+        let tiles = (0..GEMM_TILES[0].len()).map(Products::Tiled);
+        let all = std::iter::once(Products::Uniform).chain(tiles);
+        all.filter(|&products| products != self.products)
+            .map(|products| Variants { products, ..*self })
+            .collect()
+    }
+
+    /// What may be better than these: every other size of chunk.
+    pub(super) fn other_chunks(&self) -> Vec<Variants> {
+        let others = CHUNKS_MIB.into_iter().filter(|&chunk| chunk != self.chunk_mib);
+        others.map(|chunk_mib| Variants { chunk_mib, ..*self }).collect()
+    }
+}
+
+impl std::fmt::Display for Variants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.products {
+            Products::Uniform => f.write_str("products from uniform windows")?,
+            Products::Tiled(tile) => match GEMM_TILES[0].get(tile) {
+                Some(constants) => write!(f, "products in tiles of {}", tile_name(constants))?,
+                None => write!(f, "products in tile {tile}")?,
+            },
+        }
+        write!(f, ", Winograd in chunks of {} MiB", self.chunk_mib)
+    }
+}
+
+/// Rows x columns x channels of a step, then those of an invocation.
+fn tile_name(constants: Variant) -> String {
+    let value = |name| constants.iter().find(|(known, _)| *known == name).map_or(0.0, |(_, value)| *value);
+    // The shader counts columns and channels of a step in fours; an invocation computes 4x4 times TALL x WIDE.
+    let [rows, columns, depth] = [value("ROWS"), 4.0 * value("COLUMNS"), 4.0 * value("DEPTH")];
+    format!("{rows}x{columns}x{depth}, {}x{} each", 4.0 * value("TALL"), 4.0 * value("WIDE"))
 }
 
 #[cfg(test)]

@@ -4,16 +4,13 @@
 use super::launch::{Binding, Launch};
 use super::manifest;
 use super::product::{Product, Range};
-use super::variants::Products;
+use super::variants::{LARGEST_CHUNK, Variants};
 use super::weights::DeviceWeights;
 use crate::backend::params::{Params, WinoParams, nthw, pad};
 use crate::backend::winograd::{POINTS, TILE};
 use crate::network::Unit;
 use crate::plan::{Kernel as Operation, Plan, Step, Window};
 
-/// Most bytes of transformed inputs, and of products, at a time. Layers with more run in chunks of frames: less would
-/// mean more launches, more would not fit any cache.
-const CHUNK: usize = 64 << 20;
 /// Additions and multiplications of the transforms per tile and channel, in units of a multiply-accumulate. They run at
 /// the speed of memory, so they weigh more than their number.
 const TRANSFORM: usize = 300;
@@ -28,7 +25,7 @@ pub(super) fn pays(unit: &Unit, [height, width]: [usize; 2]) -> bool {
     let (ci, co) = (unit.in_channels, unit.out_channels);
     let direct = 27 * height * width * ci * co;
     let winograd = tiles * (3 * POINTS * ci * co + TRANSFORM * (ci + co));
-    winograd < direct && frame_bytes(tiles, 3 * ci.max(co)) <= CHUNK
+    winograd < direct && frame_bytes(tiles, 3 * ci.max(co)) <= LARGEST_CHUNK
 }
 
 fn frame_bytes(tiles: usize, channels: usize) -> usize {
@@ -54,7 +51,7 @@ pub(super) fn launches(
     plan: &Plan,
     steps: std::ops::Range<usize>,
     weights: &DeviceWeights,
-    products: Products,
+    variants: Variants,
 ) -> (Vec<Launch>, Scratch) {
     let mut launches = Vec::new();
     let mut scratch = Scratch::default();
@@ -77,7 +74,7 @@ pub(super) fn launches(
     // A chunk's products need two more frames of transformed inputs.
     let length = output.shape.t + 2;
     let frames = output.shape.n * length - 2;
-    let fitting = |channels: usize| CHUNK / frame_bytes(per_frame, 4 * channels);
+    let fitting = |channels: usize| (variants.chunk_mib << 20) / frame_bytes(per_frame, 4 * channels);
     let chunk = fitting(co).min(fitting(ci).saturating_sub(2)).clamp(1, frames);
     // Chunks of one size, so that the last does not remain almost empty.
     let chunk = frames.div_ceil(frames.div_ceil(chunk));
@@ -126,7 +123,7 @@ pub(super) fn launches(
             pool: None,
             step: last,
         };
-        launches.extend(product.launches(weights, products));
+        launches.extend(product.launches(weights, variants.products));
         let channels =
             [fours(output.stored_channels()), fours(first.channel_offset), co, 0].map(|c| c as u32);
         let outputs = transform(nthw(output), count, [0; 4], channels);

@@ -1,6 +1,6 @@
 //! Lines that break and disks that fill up.
 
-use crate::models::{download::BASE_VARIABLE, store::CACHE_VARIABLE};
+use crate::{cache::CACHE_VARIABLE, models::download::BASE_VARIABLE};
 use std::io::{self, Write};
 
 use super::*;
