@@ -8,7 +8,7 @@ pub use long::{Arrival, LongClip};
 pub use result::{Classification, Prediction, StreamResult};
 pub use timeline::{Segment, Timeline, Windows};
 
-use crate::backend::{Device, Head, Model, Output, Progress, RunOptions, TiledRun, Tiling};
+use crate::backend::{Device, Head, Model, Output, Progress, Run, RunOptions, TiledRun, Tiling};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedOptions};
@@ -252,20 +252,20 @@ impl Classifier {
         Classification::new(streams, self.fusion, &self.labels)
     }
 
-    /// Runs `batch` clips of a stream at once and gives features and logits per time step.
+    /// Begins `batch` clips of a stream at once, for features and logits per time step.
     ///
     /// # Shapes
     /// `input` `[batch, frames, H, W, C]`
-    async fn run_batch(
+    async fn begin_batch(
         &mut self,
         stream: Stream,
         batch: usize,
         frames: usize,
         input: &[f32],
-    ) -> Result<Output> {
+    ) -> Result<Run> {
         let model = self.model(stream)?;
         let plan = Plan::new(model.network(), batch, frames)?;
-        model.run(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
+        model.begin(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
     }
 
     /// One stream, in one piece where the clip is small enough for that, else in tiles of time.

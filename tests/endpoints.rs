@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Random, Tolerance, compare};
 use i3d::backend::cpu::CpuModel;
 use i3d::backend::gpu::{Class, GpuModel, Variants};
-use i3d::backend::{Device, Model, Output, RunOptions, reference};
+use i3d::backend::{Device, Model, Output, Progress, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
 use i3d::weights::Weights;
@@ -129,6 +129,32 @@ fn every_class_of_adapters_gets_kernels_that_work() {
     }
     check_on_gpu(&problem, Class::Software, true);
     check_on_gpu(&problem, Class::Other, true);
+}
+
+#[test]
+fn two_clips_are_under_way_at_once() {
+    let Some(gpu) = common::gpu() else { return };
+    let [first, second] = [cases().remove(0), cases().remove(0)].map(problem);
+    let weights = Weights::random(&first.network, 3);
+    let mut model = GpuModel::new(gpu, &weights, &RunOptions::default()).expect("the weights fit");
+    let other = Random(99).vec(second.input.len());
+    let want = reference::run(&second.plan, &weights, &other, &["Logits"]).expect("the twins run");
+    let second = Problem { input: other, want, ..second };
+    // Both use the same memory, one after the other, whenever they are waited for.
+    for turn in 0..2 {
+        let begin = |model: &mut GpuModel, problem: &Problem| {
+            pollster::block_on(model.begin(&problem.plan, &problem.input, &["Logits"], &mut |_| ()))
+                .expect("it begins")
+        };
+        let runs = [begin(&mut model, &first), begin(&mut model, &second)];
+        for (run, problem) in runs.into_iter().zip([&first, &second]) {
+            let mut done = 0;
+            let mut progress = |p: Progress| done = p.done_macs;
+            let output = pollster::block_on(model.finish(run, &mut progress)).expect("it ends");
+            assert_endpoints(problem, &output, &["Logits"]);
+            assert!(done == 0 || done == problem.plan.macs(), "turn {turn}: {done}");
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cpu::CpuModel;
-use super::gpu::{Adapter, AdapterKind, DeviceStore, Gpu, GpuModel, adapters};
+use super::gpu::{Adapter, AdapterKind, DeviceStore, Gpu, GpuModel, GpuRun, adapters};
 use super::{Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
@@ -193,6 +193,22 @@ impl Model {
         observe: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Output> {
+        let run = self.begin(plan, input, observe, progress).await?;
+        self.finish(run, progress).await
+    }
+
+    /// Begins what [`Model::run`] does. A GPU computes while the host goes on, so that the next clip can be prepared and
+    /// begun; the CPU backend has the result when this returns.
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub async fn begin(
+        &mut self,
+        plan: &Plan,
+        input: &[f32],
+        observe: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Run> {
         let wanted = plan.buffers[crate::plan::INPUT].shape;
         if input.len() != wanted.len() {
             let found = input.len();
@@ -201,9 +217,31 @@ impl Model {
                 format!("{found} values were given where {wanted} needs {}", wanted.len()),
             ));
         }
-        match self {
-            Model::Cpu(model) => model.run(plan, input, observe, progress),
-            Model::Gpu(model) => model.run(plan, input, observe, progress).await,
+        Ok(Run(match self {
+            Model::Cpu(model) => State::Done(model.run(plan, input, observe, progress)?),
+            Model::Gpu(model) => State::UnderWay(model.begin(plan, input, observe, progress).await?),
+        }))
+    }
+
+    /// The result of a run that this model began. Runs are finished in the order in which they were begun.
+    ///
+    /// # Errors
+    /// What the device reports, and runs that another model began.
+    pub async fn finish(&mut self, run: Run, progress: &mut dyn FnMut(Progress)) -> Result<Output> {
+        match (self, run.0) {
+            (Model::Gpu(model), State::UnderWay(run)) => model.finish(run, progress).await,
+            (_, State::Done(output)) => Ok(output),
+            (Model::Cpu(_), State::UnderWay(_)) => {
+                Err(Error::device("CPU", "the run was begun on a GPU; this is a mistake in i3d"))
+            }
         }
     }
+}
+
+/// A run that has begun; see [`Model::begin`].
+pub struct Run(State);
+
+enum State {
+    Done(Output),
+    UnderWay(GpuRun),
 }

@@ -9,7 +9,7 @@ pub mod reference;
 mod tiled;
 pub mod winograd;
 
-pub use device::{Device, DeviceInfo, DeviceRequest, Model};
+pub use device::{Device, DeviceInfo, DeviceRequest, Model, Run};
 pub use profile::{LaunchTime, Peaks};
 pub use tiled::{Head, TiledRun, Tiling};
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Classification, Classifier, StreamResult};
-use crate::backend::{Activation, Head, Output};
+use crate::backend::{Activation, Head, Output, Run};
 use crate::error::{Error, Result};
 use crate::network::{FEATURES, LOGITS_PER_STEP, MIN_FRAMES, Shape, Stream};
 use crate::plan::Plan;
@@ -70,7 +70,15 @@ struct Lane {
     queue: Queue,
     per_window: Vec<f32>,
     features: Vec<f32>,
+    /// Time that the caller waited for the network.
     seconds: f64,
+}
+
+/// Windows that were begun together.
+struct Batch {
+    windows: Vec<Range<usize>>,
+    /// One per lane, and the seconds that it took to begin it.
+    runs: Vec<(Run, f64)>,
 }
 
 /// A timeline in the making. Memory does not grow with the video but for the results.
@@ -81,6 +89,8 @@ pub struct Timeline {
     lanes: Vec<Lane>,
     /// Start of the next window.
     next: usize,
+    /// The last windows that were begun.
+    under_way: Option<Batch>,
     segments: Vec<Segment>,
 }
 
@@ -110,7 +120,7 @@ impl Timeline {
                 seconds: 0.0,
             });
         }
-        Ok(Timeline { windows, batch, lanes, next: 0, segments: Vec::new() })
+        Ok(Timeline { windows, batch, lanes, next: 0, under_way: None, segments: Vec::new() })
     }
 
     /// Takes the next frame of a stream and classifies the windows that it completes. One stream may be ahead of the other.
@@ -136,8 +146,10 @@ impl Timeline {
         self.lanes.iter().map(|lane| lane.queue.end()).min().unwrap_or(0)
     }
 
+    /// Begins the next windows, and finishes those before: two batches are under way at once, so that a GPU never waits
+    /// for the host.
     async fn classify(&mut self, classifier: &mut Classifier, windows: Vec<Range<usize>>) -> Result<()> {
-        let mut results: Vec<Vec<StreamResult>> = windows.iter().map(|_| Vec::new()).collect();
+        let mut runs = Vec::new();
         for lane in &mut self.lanes {
             let mut input = Vec::new();
             for frames in &windows {
@@ -147,9 +159,28 @@ impl Timeline {
                 input.extend(clip.iter().cycle().take(wanted));
             }
             let start = web_time::Instant::now();
-            let output =
-                classifier.run_batch(lane.stream, windows.len(), self.windows.window, &input).await?;
-            let seconds = start.elapsed().as_secs_f64();
+            let run = classifier.begin_batch(lane.stream, windows.len(), self.windows.window, &input).await?;
+            runs.push((run, start.elapsed().as_secs_f64()));
+        }
+        self.next = windows.last().map_or(self.next, |last| last.start + self.windows.step);
+        for lane in &mut self.lanes {
+            // The last window may reach back to one window before the end.
+            let end = lane.queue.end();
+            lane.queue.forget_before(self.next.min(end.saturating_sub(self.windows.window)));
+        }
+        match self.under_way.replace(Batch { windows, runs }) {
+            Some(before) => self.finish_batch(classifier, before).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn finish_batch(&mut self, classifier: &mut Classifier, batch: Batch) -> Result<()> {
+        let Batch { windows, runs } = batch;
+        let mut results: Vec<Vec<StreamResult>> = windows.iter().map(|_| Vec::new()).collect();
+        for (lane, (run, beginning)) in self.lanes.iter_mut().zip(runs) {
+            let start = web_time::Instant::now();
+            let output = classifier.model(lane.stream)?.finish(run, &mut |_| ()).await?;
+            let seconds = beginning + start.elapsed().as_secs_f64();
             lane.seconds += seconds;
             for (index, results) in results.iter_mut().enumerate() {
                 let head = Head {
@@ -165,13 +196,7 @@ impl Timeline {
         }
         for (frames, streams) in windows.into_iter().zip(results) {
             let classification = Classification::new(streams, classifier.fusion, &classifier.labels)?;
-            self.next = frames.start + self.windows.step;
             self.segments.push(Segment { frames, classification });
-        }
-        for lane in &mut self.lanes {
-            // The last window may reach back to one window before the end.
-            let end = lane.queue.end();
-            lane.queue.forget_before(self.next.min(end.saturating_sub(self.windows.window)));
         }
         Ok(())
     }
@@ -183,7 +208,8 @@ impl Timeline {
     /// Videos without a frame.
     pub async fn finish(mut self, classifier: &mut Classifier) -> Result<(Vec<Segment>, Classification)> {
         let frames = self.frames();
-        let done = self.segments.last().map_or(0, |s| s.frames.end);
+        let begun = self.under_way.as_ref().and_then(|batch| batch.windows.last());
+        let done = begun.map_or(0, |window| window.end);
         let left: Vec<Range<usize>> = self
             .windows
             .of(frames)
@@ -192,6 +218,9 @@ impl Timeline {
             .collect();
         for some in left.chunks(self.batch) {
             self.classify(classifier, some.to_vec()).await?;
+        }
+        if let Some(last) = self.under_way.take() {
+            self.finish_batch(classifier, last).await?;
         }
         if self.segments.is_empty() {
             return Err(Error::clip("clip", "there is no frame to classify"));

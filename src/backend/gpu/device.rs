@@ -253,31 +253,4 @@ impl Gpu {
             None => Ok(()),
         }
     }
-
-    /// Waits until a submission is done.
-    pub(super) async fn wait(&self, done: futures_channel::oneshot::Receiver<()>) -> Result<()> {
-        // Native drivers call back from `poll` only; in a browser the event loop does.
-        #[cfg(not(target_arch = "wasm32"))]
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::device(&self.adapter, e))?;
-        let outcome = done.await;
-        self.check()?;
-        outcome.map_err(|_| Error::device(&self.adapter, "the driver dropped a submission; try --device cpu"))
-    }
-
-    /// Reads `buffer` back, which must have been made for mapping.
-    pub(super) async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>> {
-        let (sender, receiver) = futures_channel::oneshot::channel();
-        buffer.map_async(wgpu::MapMode::Read, .., move |outcome| {
-            if outcome.is_ok() {
-                // A receiver that has gone away no longer wants the news.
-                let _ = sender.send(());
-            }
-        });
-        self.wait(receiver).await?;
-        let bytes = buffer.get_mapped_range(..).map_err(|e| Error::device(&self.adapter, e))?;
-        let values = bytemuck::pod_collect_to_vec(&bytes);
-        drop(bytes);
-        buffer.unmap();
-        Ok(values)
-    }
 }

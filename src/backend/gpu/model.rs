@@ -9,15 +9,16 @@ use web_time::Instant;
 
 use super::lowering::{self, Lowered};
 use super::pacer::Pacer;
+use super::submission::Submission;
 use super::weights::DeviceWeights;
 use super::{Adapter, Gpu};
 use crate::backend::{Observed, Output, Progress, RunOptions};
 use crate::error::Result;
 use crate::network::I3d;
-use crate::plan::{BufferId, Plan};
+use crate::plan::{Buffer, BufferId, Plan};
 use crate::weights::Weights;
 
-/// Submissions that may be under way at once: one runs, one waits, so that the device never idles.
+/// Submissions that may be under way at once, of one clip or of two: one runs, one waits, so that the device never idles.
 const IN_FLIGHT: usize = 2;
 
 /// Plans that stay lowered: a long clip alternates between two, the tiles before and behind its cut.
@@ -31,6 +32,44 @@ pub struct GpuModel {
     pacer: Pacer,
     /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
     ready: Vec<Ready>,
+    /// Submissions of this run and of runs before, oldest first.
+    under_way: VecDeque<UnderWay>,
+    /// When the last one was seen to be done.
+    last_end: Option<Instant>,
+    /// Runs so far.
+    runs: u64,
+}
+
+/// A submission that may not be done yet.
+struct UnderWay {
+    /// The number of its run.
+    run: u64,
+    /// Its work in multiply-accumulates.
+    work: u64,
+    submitted: Instant,
+    submission: Submission,
+}
+
+/// A run that was handed to the device; see [`GpuModel::finish`].
+pub struct GpuRun {
+    number: u64,
+    share: Share,
+    copies: Vec<ReadBack>,
+}
+
+/// How much of a run is done, in the units of its dispatches.
+struct Share {
+    total_macs: u64,
+    total_work: u64,
+    done: u64,
+}
+
+/// An observed buffer, on its way to the host.
+struct ReadBack {
+    buffer: Buffer,
+    staging: wgpu::Buffer,
+    /// The submission that copies it.
+    after: wgpu::SubmissionIndex,
 }
 
 /// A plan, what of it is observed, and its dispatches.
@@ -47,7 +86,16 @@ impl GpuModel {
         let pacer = Pacer::new(gpu.adapter.is_hardware());
         let weights = DeviceWeights::new(&gpu, weights, options)?;
         lowering::prepare(&gpu, &network, &weights)?;
-        Ok(GpuModel { gpu, network, weights, pacer, ready: Vec::new() })
+        Ok(GpuModel {
+            gpu,
+            network,
+            weights,
+            pacer,
+            ready: Vec::new(),
+            under_way: VecDeque::new(),
+            last_end: None,
+            runs: 0,
+        })
     }
 
     /// The network.
@@ -69,17 +117,18 @@ impl GpuModel {
         Ok(lowering::launches(plan, &self.weights, self.gpu.variants, &observed).0.len())
     }
 
-    /// Runs `plan` on `input`.
+    /// Hands `plan` on `input` to the device. While it runs, the next clip can be prepared and begun: the queue keeps both in
+    /// order, also where they share memory.
     ///
     /// # Shapes
     /// `input` `[N, T, H, W, C]` of the plan's first buffer.
-    pub async fn run(
+    pub async fn begin(
         &mut self,
         plan: &Plan,
         input: &[f32],
         observe: &[&str],
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Output> {
+    ) -> Result<GpuRun> {
         let observed = Observed::new(plan, observe)?;
         // What is observed decides what may be fused.
         let ids = observed.ids();
@@ -95,52 +144,93 @@ impl GpuModel {
             }
         };
         lowering::upload(&self.gpu, plan, &ready.lowered, input);
-        let copies = self.submit(plan, &ready.lowered, &observed, progress).await?;
-        let mut output = Output::default();
-        for (id, staging) in copies {
-            output.insert(&plan.buffers[id], &self.gpu.read(&staging).await?);
-        }
+        let run = self.submit(plan, &ready.lowered, &observed, progress).await;
         self.ready.push(ready);
+        run
+    }
+
+    /// Runs `plan` on `input`.
+    ///
+    /// # Shapes
+    /// `input` `[N, T, H, W, C]` of the plan's first buffer.
+    pub async fn run(
+        &mut self,
+        plan: &Plan,
+        input: &[f32],
+        observe: &[&str],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Output> {
+        let run = self.begin(plan, input, observe, progress).await?;
+        self.finish(run, progress).await
+    }
+
+    /// Waits for a run and reads what was observed. Runs are finished in the order in which they were begun.
+    pub async fn finish(&mut self, run: GpuRun, progress: &mut dyn FnMut(Progress)) -> Result<Output> {
+        let GpuRun { number, mut share, copies } = run;
+        while self.under_way.front().is_some_and(|next| next.run <= number) {
+            self.settle(number, &mut share, progress).await?;
+        }
+        let mut output = Output::default();
+        for ReadBack { buffer, staging, after } in copies {
+            output.insert(&buffer, &self.gpu.read(&staging, Some(after)).await?);
+        }
         Ok(output)
     }
 
-    /// Submits all dispatches in portions of the pacer's size; gives the staging buffers of what was observed.
+    /// Submits all dispatches in portions of the pacer's size; waits where too many are under way.
     async fn submit(
         &mut self,
         plan: &Plan,
         lowered: &Lowered,
         observed: &Observed,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Vec<(BufferId, wgpu::Buffer)>> {
-        let gpu = self.gpu.clone();
-        let (total_macs, total_work) =
-            (plan.macs(), lowered.dispatches.iter().map(|d| d.work).sum::<u64>().max(1));
+    ) -> Result<GpuRun> {
+        self.runs += 1;
+        let number = self.runs;
         let mut copies = Vec::new();
-        let mut under_way = VecDeque::new();
-        let (mut next, mut done, mut last_end) = (0, 0, Instant::now());
-        while next < lowered.dispatches.len() || !under_way.is_empty() {
-            if next < lowered.dispatches.len() && under_way.len() < IN_FLIGHT {
-                let (encoder, work) = self.encode(plan, lowered, observed, &mut next, &mut copies);
-                gpu.queue.submit([encoder.finish()]);
-                let (sender, receiver) = futures_channel::oneshot::channel();
-                gpu.queue.on_submitted_work_done(move || {
-                    // Nobody waits any more after an error.
-                    let _ = sender.send(());
-                });
-                under_way.push_back((work, Instant::now(), receiver));
+        let total_work = lowered.dispatches.iter().map(|d| d.work).sum::<u64>().max(1);
+        let mut share = Share { total_macs: plan.macs(), total_work, done: 0 };
+        let mut next = 0;
+        while next < lowered.dispatches.len() {
+            if self.under_way.len() == IN_FLIGHT {
+                self.settle(number, &mut share, progress).await?;
                 continue;
             }
-            if let Some((work, submitted, receiver)) = under_way.pop_front() {
-                gpu.wait(receiver).await?;
-                let end = Instant::now();
-                self.pacer.finished(work, end - submitted.max(last_end));
-                last_end = end;
-                done += work;
-                let share = done as f64 / total_work as f64;
-                progress(Progress { done_macs: (share * total_macs as f64) as u64, total_macs });
-            }
+            let mut copied = Vec::new();
+            let (encoder, work) = self.encode(plan, lowered, observed, &mut next, &mut copied);
+            let submission = self.gpu.submit(encoder);
+            copies.extend(copied.into_iter().map(|(id, staging)| ReadBack {
+                buffer: plan.buffers[id].clone(),
+                staging,
+                after: submission.index(),
+            }));
+            self.under_way.push_back(UnderWay { run: number, work, submitted: Instant::now(), submission });
         }
-        Ok(copies)
+        Ok(GpuRun { number, share, copies })
+    }
+
+    /// Waits for the oldest submission; `progress` hears of it if it belongs to the run `number`.
+    async fn settle(
+        &mut self,
+        number: u64,
+        share: &mut Share,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
+        let Some(UnderWay { run, work, submitted, submission }) = self.under_way.pop_front() else {
+            return Ok(());
+        };
+        self.gpu.wait(submission).await?;
+        let end = Instant::now();
+        let start = self.last_end.map_or(submitted, |last| submitted.max(last));
+        self.pacer.finished(work, end - start);
+        self.last_end = Some(end);
+        if run == number {
+            share.done += work;
+            let done = share.done as f64 / share.total_work as f64;
+            let total_macs = share.total_macs;
+            progress(Progress { done_macs: (done * total_macs as f64) as u64, total_macs });
+        }
+        Ok(())
     }
 
     /// Encodes dispatches from `next` on, as many as the pacer allows.

@@ -94,17 +94,6 @@ impl Gpu {
         drop(pass);
         self.finish(encoder).await
     }
-
-    /// Submits and waits until it is done.
-    pub(super) async fn finish(&self, encoder: wgpu::CommandEncoder) -> Result<()> {
-        self.queue.submit([encoder.finish()]);
-        let (sender, receiver) = futures_channel::oneshot::channel();
-        self.queue.on_submitted_work_done(move || {
-            // Nobody waits any more after an error.
-            let _ = sender.send(());
-        });
-        self.wait(receiver).await
-    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Gpu {
         self.check()?;
         let mut read = Vec::new();
         for staging in &copies {
-            read.push(self.read(staging).await?);
+            read.push(self.read(staging, None).await?);
         }
         Ok(read)
     }
