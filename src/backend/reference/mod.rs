@@ -4,7 +4,9 @@
 //! fours, the same parameter structs. Sums run in `f64`, so that a twin's own rounding never blurs a comparison.
 
 mod avg_pool3d;
+mod batch_norm;
 mod conv3d;
+mod cross_entropy;
 mod flow;
 mod flow_dual;
 mod flow_gradient;
@@ -19,8 +21,10 @@ mod run;
 mod time_mean;
 mod winograd;
 
-pub use avg_pool3d::avg_pool3d;
-pub use conv3d::conv3d;
+pub use avg_pool3d::{avg_pool3d, avg_pool3d_grad};
+pub use batch_norm::{batch_norm, batch_norm_grad, moments};
+pub use conv3d::{conv3d, conv3d_input_grad, conv3d_weight_grad};
+pub use cross_entropy::cross_entropy;
 pub use flow::flow;
 pub use flow_dual::flow_dual;
 pub use flow_gradient::flow_gradient;
@@ -30,10 +34,36 @@ pub use flow_step::flow_step;
 pub use flow_stop::flow_stop;
 pub use flow_warp::flow_warp;
 pub use gemm::gemm;
-pub use max_pool3d::max_pool3d;
+pub use max_pool3d::{max_pool3d, max_pool3d_grad};
 pub use run::run;
-pub use time_mean::time_mean;
+pub use time_mean::{time_mean, time_mean_grad};
 pub use winograd::{wino_in, wino_out};
+
+/// A number that twins read and write: `f32` beside the kernels, `f64` where differences are taken. They compute in `f64`.
+pub trait Real: Copy {
+    /// The nearest number of this type.
+    fn of(value: f64) -> Self;
+    /// Its value.
+    fn get(self) -> f64;
+}
+
+impl Real for f32 {
+    fn of(value: f64) -> f32 {
+        value as f32
+    }
+    fn get(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> f64 {
+        value
+    }
+    fn get(self) -> f64 {
+        self
+    }
+}
 
 /// Every `[n, t, y, x]` of a shape, in memory order.
 fn positions([n, t, h, w]: [u32; 4]) -> impl Iterator<Item = [usize; 4]> {
