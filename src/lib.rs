@@ -18,6 +18,8 @@ pub mod plan;
 
 mod queue;
 
+pub mod random;
+
 pub mod weights;
 
 pub mod backend;

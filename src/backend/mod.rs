@@ -26,6 +26,20 @@ pub struct RunOptions {
     pub precise: bool,
 }
 
+/// How a network in training is run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// Batch norm uses its moving averages, not the statistics of the batch.
+    pub frozen: bool,
+    /// Dropout of the features, with this seed.
+    pub dropout: Option<u64>,
+}
+
+impl Pass {
+    /// The share of features that dropout sets to zero; the rest grows by what makes up for it (DeepMind's recipe).
+    pub const DROPOUT: f32 = 0.5;
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {

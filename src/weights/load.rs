@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Checkpoint, Tensor, names};
 use crate::error::{Error, Result};
 use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream, Unit};
+use crate::random::SplitMix64;
 
 /// Folded parameters of a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,7 +236,7 @@ pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) ->
 impl Weights {
     /// Random weights that keep activations of order one; the same seed gives the same bits on every platform.
     pub fn random(network: &I3d, seed: u64) -> Weights {
-        let mut random = SplitMix64(seed);
+        let mut random = SplitMix64::new(seed);
         let units = network
             .units()
             .iter()
@@ -253,32 +254,9 @@ impl Weights {
     }
 }
 
-/// Steele, Lea and Flood's SplitMix64: one word of state, integer arithmetic only.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform on [-1, 1), on a grid that f32 holds exactly.
-    fn symmetric(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn splitmix64_is_the_published_sequence() {
-        let mut random = SplitMix64(1_234_567);
-        assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
-    }
 
     #[test]
     fn random_weights_have_every_shape_and_repeat() {

@@ -8,12 +8,14 @@ mod cursor;
 mod element;
 mod load;
 mod names;
+mod parameters;
 mod pytorch;
 mod safetensors_file;
 mod sniff;
 pub mod tf_bundle;
 
 pub use load::{LoadReport, UnitWeights, Weights};
+pub use parameters::{Moments, Parameters, UnitParameters};
 
 use std::collections::BTreeMap;
 

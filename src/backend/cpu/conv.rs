@@ -119,7 +119,14 @@ fn finish(row: &mut [f32], bias: &[f32], relu: bool) {
 }
 
 /// Copies the taps of one output position, `[kT, kH, kW, C]`, zeros in the padding.
-fn gather(input: Source<'_>, from: Shape, window: Window, to: Shape, position: usize, values: &mut [f32]) {
+pub(super) fn gather(
+    input: Source<'_>,
+    from: Shape,
+    window: Window,
+    to: Shape,
+    position: usize,
+    values: &mut [f32],
+) {
     let (x, rest) = (position % to.w, position / to.w);
     let (y, rest) = (rest % to.h, rest / to.h);
     let (t, n) = (rest % to.t, rest / to.t);

@@ -18,11 +18,42 @@ pub(super) struct Product<'a> {
 
 /// `output[m, n] = lhs[m, k] x rhs[k, n]`, or `+=`.
 pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, [m, n, k]: [usize; 3], output: Product<'_>) {
-    let last = |rows: usize, stride: usize, columns: usize| (rows - 1) * stride + columns;
-    assert!(lhs.data.len() >= last(m, lhs.stride, k) && rhs.data.len() >= last(k, rhs.stride, n));
-    assert!(output.data.len() >= last(m, output.stride, n));
-    // SAFETY: the assertions above keep every index `row * stride + column` inside its slice, and `output` is
-    // borrowed mutably, so it overlaps neither operand.
+    assert!(lhs.data.len() >= last(m, lhs.stride, k));
+    // SAFETY: the assertion keeps every index `row * stride + column` inside `lhs`.
+    unsafe { product(lhs.data, [lhs.stride, 1], rhs, [m, n, k], output) };
+}
+
+/// `output[m, n] = lhs[k, m] turned x rhs[k, n]`, or `+=`.
+pub(super) fn multiply_transposed(
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    [m, n, k]: [usize; 3],
+    output: Product<'_>,
+) {
+    assert!(lhs.data.len() >= last(k, lhs.stride, m));
+    // SAFETY: the assertion keeps every index `column * stride + row` inside `lhs`.
+    unsafe { product(lhs.data, [1, lhs.stride], rhs, [m, n, k], output) };
+}
+
+/// Values up to the last of a matrix.
+fn last(rows: usize, stride: usize, columns: usize) -> usize {
+    (rows - 1) * stride + columns
+}
+
+/// The product of a matrix whose element `[i, j]` is `lhs[i * rows + j * columns]`.
+///
+/// # Safety
+/// Those elements must lie inside `lhs`.
+unsafe fn product(
+    lhs: &[f32],
+    [rows, columns]: [usize; 2],
+    rhs: Matrix<'_>,
+    [m, n, k]: [usize; 3],
+    output: Product<'_>,
+) {
+    assert!(rhs.data.len() >= last(k, rhs.stride, n) && output.data.len() >= last(m, output.stride, n));
+    // SAFETY: the assertion above and the caller's promise keep every index inside its slice, and `output` is borrowed
+    // mutably, so it overlaps neither operand.
     unsafe {
         gemm::gemm(
             m,
@@ -32,9 +63,9 @@ pub(super) fn multiply(lhs: Matrix<'_>, rhs: Matrix<'_>, [m, n, k]: [usize; 3], 
             1,
             output.stride as isize,
             output.add,
-            lhs.data.as_ptr(),
-            1,
-            lhs.stride as isize,
+            lhs.as_ptr(),
+            columns as isize,
+            rows as isize,
             rhs.data.as_ptr(),
             1,
             rhs.stride as isize,

@@ -2,11 +2,16 @@
 
 mod conv;
 mod gemm;
+mod gradient;
 mod memory;
+mod norm;
 mod packed;
 mod pool;
 mod stem;
+mod tape;
 mod winograd;
+
+pub use tape::{CpuTape, Gradients, UnitGradients};
 
 use crate::backend::{Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};

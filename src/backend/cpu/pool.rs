@@ -100,14 +100,29 @@ pub(super) fn time_mean(input: Source<'_>, from: Shape, output: &mut [f32]) {
 
 /// The rows of the input, counted over clips, time and height, that output row `line` looks at; padding left out.
 fn rows(from: Shape, window: Window, to: Shape, line: usize) -> impl Iterator<Item = usize> {
+    tap_rows(from, window, to, line).map(|(_, row)| row)
+}
+
+/// The same, and through which tap of time and height.
+pub(super) fn tap_rows(
+    from: Shape,
+    window: Window,
+    to: Shape,
+    line: usize,
+) -> impl Iterator<Item = ([usize; 2], usize)> {
     let (y, rest) = (line % to.h, line / to.h);
     let (t, n) = (rest % to.t, rest / to.t);
     let (ts, ys) = (inside(window, 0, t, from.t), inside(window, 1, y, from.h));
-    ts.flat_map(move |it| ys.clone().map(move |iy| (n * from.t + it) * from.h + iy))
+    let tap = move |axis: usize, at: usize, input: usize| {
+        (input as isize + window.pad_before[axis]) as usize - at * window.stride[axis]
+    };
+    ts.flat_map(move |it| {
+        ys.clone().map(move |iy| ([tap(0, t, it), tap(1, y, iy)], (n * from.t + it) * from.h + iy))
+    })
 }
 
 /// The input positions of a window on one axis, padding left out.
-fn inside(window: Window, axis: usize, at: usize, length: usize) -> std::ops::Range<usize> {
+pub(super) fn inside(window: Window, axis: usize, at: usize, length: usize) -> std::ops::Range<usize> {
     let start = (at * window.stride[axis]) as isize - window.pad_before[axis];
     let end = start + window.size[axis] as isize;
     start.max(0) as usize..(end.max(0) as usize).min(length)

@@ -19,6 +19,7 @@ mod gemm;
 mod max_pool3d;
 mod run;
 mod time_mean;
+mod train;
 mod winograd;
 
 pub use avg_pool3d::{avg_pool3d, avg_pool3d_grad};
@@ -37,6 +38,7 @@ pub use gemm::gemm;
 pub use max_pool3d::{max_pool3d, max_pool3d_grad};
 pub use run::run;
 pub use time_mean::{time_mean, time_mean_grad};
+pub use train::{UnitGradients, train};
 pub use winograd::{wino_in, wino_out};
 
 /// A number that twins read and write: `f32` beside the kernels, `f64` where differences are taken. They compute in `f64`.

@@ -47,7 +47,7 @@ pub fn run(plan: &Plan, weights: &Weights, input: &[f32], observe: &[&str]) -> R
 }
 
 /// Rows of `width` values to rows of `wider` values, filled with zeros.
-fn widen(values: &[f32], width: usize, wider: usize) -> Vec<f32> {
+pub(super) fn widen(values: &[f32], width: usize, wider: usize) -> Vec<f32> {
     let zeros = std::iter::repeat_n(0.0, wider - width);
     values.chunks_exact(width).flat_map(|row| row.iter().copied().chain(zeros.clone())).collect()
 }
