@@ -107,7 +107,7 @@ const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, 
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
 const GEMM_PARAMS: Layout =
     layout!(GemmParams { rows, input, output, channels, place, image, pooled, window, stride, pad });
-const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, channels });
+const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, channels, pool });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
 
@@ -244,6 +244,20 @@ pub const WINO_OUT: Kernel = Kernel {
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::WinoOut(reference::wino_out),
+};
+
+/// The same with the max pool of 1x3x3 and stride 1x2x2 behind it.
+pub const WINO_POOL: Kernel = Kernel {
+    name: "wino_pool",
+    file: "wino_pool.wgsl",
+    source: include_str!("wino_pool.wgsl"),
+    params: WINO_PARAMS,
+    reads: &[("input", "[36, frames, tiles, Co]"), ("bias", "[Co]")],
+    windows: &[],
+    writes: &[("output", "[N, T, Ho, Wo, Co]")],
+    variants: &[&[]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::WinoOut(reference::wino_pool),
 };
 
 /// Max pool in which padding never wins.
@@ -400,6 +414,7 @@ pub const ALL: &[&Kernel] = &[
     &GEMM_UNIFORM,
     &WINO_IN,
     &WINO_OUT,
+    &WINO_POOL,
     &AVG_POOL3D,
     &TIME_MEAN,
     &FLOW_RESIZE,

@@ -29,6 +29,7 @@ fn broken_kernels_are_noticed() {
     };
     let wino_in = || cases::wino(&manifest::WINO_IN, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 10));
     let wino_out = || cases::wino(&manifest::WINO_OUT, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 8));
+    let wino_pool = || cases::wino_pool([2, 2, 6, 14], 2);
     let broken: Vec<(Case, &str, &str)> = vec![
         (conv(), "- vec3<i32>(p.pad.xyz)", "- vec3<i32>(p.pad.xyz) + vec3<i32>(0, 0, 1)"),
         (conv(), "select(zero, input[i3], in3)", "input[i3]"),
@@ -59,6 +60,12 @@ fn broken_kernels_are_noticed() {
         (wino_out(), "difference2 + m5", "difference2"),
         (wino_out(), "if x + 3u < p.image.w {", "if false {"),
         (wino_out(), "bias[p.frames.w + c]", "bias[c]"),
+        (wino_pool(), "if height > 4u {", "if false {"),
+        (wino_pool(), "select(NEVER, m.upper[2], width > 2u)", "m.upper[2]"),
+        (wino_pool(), "max(lower, m.lower[0])", "lower"),
+        (wino_pool(), "walk % walks * p.pool.z", "walk % walks"),
+        (wino_pool(), "upper = larger(upper, lower);", ""),
+        (cases::wino_pool([1, 3, 8, 12], 3), "select(upper, max(upper, m.upper[3]), width > 3u)", "upper"),
         (cases::stem_uniform([2, 10, 14, 11], 3, true), "value += output[at];", ""),
         (cases::stem_uniform([2, 10, 14, 11], 3, true), "kt < i32(p.kernel.x)", "kt < 7"),
         (cases::stem_uniform([1, 9, 14, 11], 3, false), "acc5 += taps(w + 5u", "acc5 += taps(w + 4u"),

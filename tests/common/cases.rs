@@ -318,6 +318,7 @@ pub fn wino(
         frames: [steps + 2, 0, 1, 2],
         pad: [pad as u32, 1, 1, 0],
         channels: [stored / 4, before / 4, c / 4, 0],
+        pool: [0; 4],
     };
     let mut random = Random(u64::from(h * w + t + first));
     let (tensor, points) = ((n * t * h * w * stored) as usize, POINTS * 4 * p.fours());
@@ -334,6 +335,25 @@ pub fn wino(
         writes: vec![writes],
         // Factors of up to 2.5 in each of two directions.
         tolerance: Tolerance::dot(POINTS, 4.0),
+    }
+}
+
+/// Winograd's output transform of all frames of `[n, t, h, w]` and the max pool behind it, in walks of `walk` tiles.
+pub fn wino_pool(image: [u32; 4], walk: u32) -> Case {
+    let [n, t, h, w] = image;
+    let case = wino(&manifest::WINO_OUT, image, (t, 1), (4, 8, 4), (0, n * (t + 2) - 2));
+    let Params::Wino(p) = case.params else { panic!("a transform has other parameters") };
+    let output = [h.div_ceil(2), w.div_ceil(2)];
+    // Without ReLU and with negative outputs only, so that zeros beyond the image would win every window there.
+    let params = WinoParams { frames: [t + 2, 0, 0, 2], pool: [output[0], output[1], walk, 0], ..p };
+    let bias = case.reads[1].iter().map(|b| b - 99.0).collect();
+    Case {
+        name: format!("{} and a pool in walks of {walk}", case.name),
+        kernel: &manifest::WINO_POOL,
+        params: Params::Wino(params),
+        reads: vec![case.reads[0].clone(), bias],
+        writes: vec![(n * t * output[0] * output[1] * 16) as usize],
+        ..case
     }
 }
 
@@ -401,6 +421,12 @@ pub fn all() -> Vec<Case> {
     cases.push(wino(into, [2, 6, 5, 5], (4, 0), (0, 4, 0), (3, 5)));
     cases.push(wino(into, [1, 7, 5, 13], (4, -1), (0, 12, 8), (1, 3)));
     cases.push(wino(out, [2, 6, 5, 5], (6, 0), (0, 4, 0), (3, 6)));
+    // Walks that end with the row, and before it; heights and widths that end anywhere in a tile.
+    cases.push(wino_pool([1, 3, 8, 12], 3));
+    cases.push(wino_pool([2, 2, 6, 14], 2));
+    cases.push(wino_pool([1, 1, 4, 9], 1));
+    cases.push(wino_pool([1, 2, 7, 15], 9));
+    cases.push(wino_pool([1, 1, 9, 3], 1));
     cases.extend(super::flow_cases::all());
     cases
 }

@@ -5,9 +5,9 @@ use super::launch::{Binding, Launch};
 use super::manifest;
 use super::pacer::dispatch_quantum;
 use super::product::{Product, RANGES, Range};
-use super::variants::Products;
+use super::variants::{Products, Variants};
 use super::weights::{Algorithm, DeviceWeights, Piece};
-use super::winograd::{self, Scratch};
+use super::winograd::{self, Pool, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
 use crate::plan::{ALIGNMENT, BufferId, Group, INPUT, Kernel as Operation, Plan, Step};
@@ -54,7 +54,7 @@ pub(super) fn lower(
             mapped_at_creation: false,
         })
     };
-    let (launches, scratch) = launches(plan, weights, gpu.variants.products, observed);
+    let (launches, scratch) = launches(plan, weights, &gpu.variants, observed);
     let buffers = Buffers {
         arenas: plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect(),
         points: create("points", scratch.points.max(16), usage),
@@ -123,9 +123,10 @@ pub(super) fn lower(
 pub(super) fn launches(
     plan: &Plan,
     weights: &DeviceWeights,
-    products: Products,
+    variants: &Variants,
     observed: &[BufferId],
 ) -> (Vec<Launch>, Scratch) {
+    let products = variants.products;
     let mut all = Vec::new();
     let mut scratch = Scratch::default();
     for group in plan.groups(observed) {
@@ -135,12 +136,22 @@ pub(super) fn launches(
         };
         match group {
             Group::Branches(range) if range.len() <= RANGES && runs(Algorithm::Winograd) => {
-                let (launches, needed) = winograd::launches(plan, range, weights, products);
+                let (launches, needed) = winograd::launches(plan, range, None, weights, products);
                 all.extend(launches);
                 scratch = scratch.max(needed);
             }
             Group::Siblings(range) if range.len() <= RANGES && outputs(plan, range.clone()).len() <= 2 => {
                 all.extend(pointwise(plan, range, None, weights, products));
+            }
+            Group::ConvPool(first)
+                if algorithm_of(&plan.steps[first], weights) == Some(Algorithm::Winograd)
+                    && winograd::pools(plan, &plan.steps[first + 1]) =>
+            {
+                let pool = Pool { step: first + 1, walk: variants.walk };
+                let (launches, needed) =
+                    winograd::launches(plan, first..first + 1, Some(pool), weights, products);
+                all.extend(launches);
+                scratch = scratch.max(needed);
             }
             Group::PoolConv(first) if pools(plan, first, weights, products) => {
                 all.extend(pointwise(plan, first + 1..first + 2, Some(first), weights, products));
@@ -150,7 +161,7 @@ pub(super) fn launches(
                     match algorithm_of(&plan.steps[index], weights) {
                         Some(Algorithm::Winograd) => {
                             let (launches, needed) =
-                                winograd::launches(plan, index..index + 1, weights, products);
+                                winograd::launches(plan, index..index + 1, None, weights, products);
                             all.extend(launches);
                             scratch = scratch.max(needed);
                         }

@@ -61,7 +61,7 @@ impl GpuModel {
     /// Unknown endpoints.
     pub fn launches(&self, plan: &Plan, observe: &[&str]) -> Result<usize> {
         let observed = Observed::new(plan, observe)?.ids();
-        Ok(lowering::launches(plan, &self.weights, self.gpu.variants.products, &observed).0.len())
+        Ok(lowering::launches(plan, &self.weights, &self.gpu.variants, &observed).0.len())
     }
 
     /// Runs `plan` on `input`.

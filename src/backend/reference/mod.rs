@@ -33,7 +33,7 @@ pub use gemm::gemm;
 pub use max_pool3d::max_pool3d;
 pub use run::run;
 pub use time_mean::time_mean;
-pub use winograd::{wino_in, wino_out};
+pub use winograd::{wino_in, wino_out, wino_pool};
 
 /// Every `[n, t, y, x]` of a shape, in memory order.
 fn positions([n, t, h, w]: [u32; 4]) -> impl Iterator<Item = [usize; 4]> {
