@@ -29,6 +29,7 @@ fn broken_kernels_are_noticed() {
     };
     let wino_in = || cases::wino(&manifest::WINO_IN, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 10));
     let wino_out = || cases::wino(&manifest::WINO_OUT, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 8));
+    let head = || cases::head(1, [2, 7, 1, 2], 1100, 300, true);
     let wino_pool = || cases::wino_pool([2, 2, 6, 14], 2);
     let broken: Vec<(Case, &str, &str)> = vec![
         (conv(), "- vec3<i32>(p.pad.xyz)", "- vec3<i32>(p.pad.xyz) + vec3<i32>(0, 0, 1)"),
@@ -60,6 +61,12 @@ fn broken_kernels_are_noticed() {
         (wino_out(), "difference2 + m5", "difference2"),
         (wino_out(), "if x + 3u < p.image.w {", "if false {"),
         (wino_out(), "bias[p.frames.w + c]", "bias[c]"),
+        (head(), "k += LANES / CLASSES", "k += LANES"),
+        (head(), "t < steps; t += STEPS", "t + STEPS < steps; t += STEPS"),
+        (head(), "(n * steps + s) * channels + k", "(n * steps + t) * channels + k"),
+        (head(), "i < window", "i + 1u < window"),
+        (head(), "group.x + p.first.x", "p.first.x"),
+        (cases::head(0, [2, 2, 3, 1], 1024, 400, false), "p.head.w == 1u && ", ""),
         (wino_pool(), "if height > 4u {", "if false {"),
         (wino_pool(), "select(NEVER, m.upper[2], width > 2u)", "m.upper[2]"),
         (wino_pool(), "max(lower, m.lower[0])", "lower"),

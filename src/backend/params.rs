@@ -59,6 +59,18 @@ pub struct MeanParams {
     pub shape: [u32; 4],
 }
 
+/// Parameters of `head.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
+pub struct HeadParams {
+    /// `[N, T, H, W]` of what is pooled.
+    pub input: [u32; 4],
+    /// Frames of a window; in groups of four: channels, classes. 1 for the mean over time.
+    pub head: [u32; 4],
+    /// First work group of this dispatch; the rest is unused.
+    pub first: [u32; 4],
+}
+
 /// `[N, T, H, W]` of a buffer.
 pub(super) fn nthw(buffer: &Buffer) -> [u32; 4] {
     let s = buffer.shape;
@@ -150,6 +162,8 @@ pub enum Params {
     Pool(PoolParams),
     /// A mean over time.
     Mean(MeanParams),
+    /// The head of the network.
+    Head(HeadParams),
     /// Matrix products.
     Gemm(GemmParams),
     /// A transform of Winograd's.
@@ -187,6 +201,10 @@ impl Params {
             }
             Params::Wino(mut p) => {
                 p.frames[1] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Head(mut p) => {
+                p.first[0] = first;
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),

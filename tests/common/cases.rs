@@ -3,7 +3,7 @@
 use bytemuck::Zeroable;
 use i3d::backend::gpu::manifest::{self, Kernel, Twin};
 use i3d::backend::gpu::{Gpu, work_groups};
-use i3d::backend::params::{ConvParams, GemmParams, MeanParams, Params, PoolParams, WinoParams};
+use i3d::backend::params::{ConvParams, GemmParams, HeadParams, MeanParams, Params, PoolParams, WinoParams};
 use i3d::backend::winograd::{POINTS, TILE};
 use i3d::network::same_padding;
 
@@ -42,6 +42,11 @@ impl Case {
             if let Some(second) = outputs.get_mut(1) {
                 *second = other;
             }
+            return outputs;
+        }
+        if let (Twin::Head(twin), Params::Head(p)) = (self.kernel.twin, self.params) {
+            let [features, per_step, logits] = &mut outputs[..] else { panic!("the head has three outputs") };
+            twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], [features, per_step, logits]);
             return outputs;
         }
         let mut output = outputs.remove(0);
@@ -207,6 +212,26 @@ pub fn pool(
         reads: vec![input],
         writes: vec![(positions * c) as usize],
         tolerance: if max { Tolerance::EXACT } else { Tolerance::dot(size, 2.0 / size as f32) },
+    }
+}
+
+/// The head of the network on `[n, t, h, w]` of `c` channels, with or without the mean over time.
+pub fn head(variant: usize, [n, t, h, w]: [u32; 4], c: u32, classes: u32, mean: bool) -> Case {
+    let steps = t - 1;
+    let mut random = Random(u64::from(t * h * w + c));
+    Case {
+        name: format!("head of {n}x{t}x{h}x{w}x{c} to {classes} classes, variant {variant}, mean: {mean}"),
+        kernel: &manifest::HEAD,
+        constants: manifest::HEAD.variants[variant],
+        params: Params::Head(HeadParams {
+            input: [n, t, h, w],
+            head: [2, c / 4, classes / 4, u32::from(mean)],
+            first: [0; 4],
+        }),
+        reads: [n * t * h * w * c, c * classes, classes].map(|len| random.vec(len as usize)).to_vec(),
+        writes: [n * steps * c, n * steps * classes, n * classes].map(|len| len as usize).to_vec(),
+        // Features are small, but no smaller than the mean of a window of one position.
+        tolerance: Tolerance::dot(c as usize, 1.0 / 3.0),
     }
 }
 
@@ -421,6 +446,11 @@ pub fn all() -> Vec<Case> {
     cases.push(wino(into, [2, 6, 5, 5], (4, 0), (0, 4, 0), (3, 5)));
     cases.push(wino(into, [1, 7, 5, 13], (4, -1), (0, 12, 8), (1, 3)));
     cases.push(wino(out, [2, 6, 5, 5], (6, 0), (0, 4, 0), (3, 6)));
+    for variant in 0..manifest::HEAD.variants.len() {
+        cases.push(head(variant, [1, 3, 2, 3], 20, 12, true));
+        cases.push(head(variant, [2, 7, 1, 2], 1100, 300, true));
+        cases.push(head(variant, [2, 2, 3, 1], 1024, 400, false));
+    }
     // Walks that end with the row, and before it; heights and widths that end anywhere in a tile.
     cases.push(wino_pool([1, 3, 8, 12], 3));
     cases.push(wino_pool([2, 2, 6, 14], 2));

@@ -1,6 +1,7 @@
 //! A plan to dispatches: arenas, parameters and bind groups, made once and replayed for every clip.
 
 use super::Gpu;
+use super::head;
 use super::launch::{Binding, Launch};
 use super::manifest;
 use super::pacer::dispatch_quantum;
@@ -152,6 +153,9 @@ pub(super) fn launches(
                     winograd::launches(plan, first..first + 1, Some(pool), weights, products);
                 all.extend(launches);
                 scratch = scratch.max(needed);
+            }
+            Group::Head(range) if head::fits(plan, range.clone()) => {
+                all.extend(head::launch(plan, range, weights, variants));
             }
             Group::PoolConv(first) if pools(plan, first, weights, products) => {
                 all.extend(pointwise(plan, first + 1..first + 2, Some(first), weights, products));

@@ -36,6 +36,8 @@ pub struct Variants {
     /// Tiles of a row that one invocation of `wino_pool.wgsl` walks along: long walks compute less twice, short ones occupy
     /// more of a GPU.
     pub walk: usize,
+    /// Which variant of `head.wgsl`.
+    pub head: usize,
 }
 
 /// PCI vendor numbers, as drivers report them.
@@ -94,7 +96,8 @@ impl Variants {
         // Whole rows take lavapipe 2 to 3 % less of the convolution and its pool than two launches, walks of 4 as much more.
         // A GPU has far more lanes than there are rows.
         let walk = if class == Class::Software { usize::MAX } else { 4 };
-        Variants { products, walk }
+        let head = usize::from(class == Class::Software);
+        Variants { products, walk, head }
     }
 }
 
