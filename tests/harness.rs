@@ -12,7 +12,8 @@ fn broken_kernels_are_noticed() {
     let Some(gpu) = common::gpu() else { return };
     let conv = || cases::conv([1, 5, 7, 9], (16, 24), [3; 3], [1; 3], (8, 4), true);
     let stem = || cases::conv([1, 9, 15, 17], (3, 20), [7; 3], [2; 3], (0, 0), true);
-    let max = || cases::pool(&manifest::MAX_POOL3D, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]);
+    let max = || cases::max_pool(2, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]);
+    let walk = || cases::max_pool(4, [1, 3, 5, 9], 20, [3, 3, 3], [1, 1, 1]);
     let avg = || cases::pool(&manifest::AVG_POOL3D, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]);
     let tiles = |variant: usize| {
         let ranges = [(4, 20, 68, 8, false), (4, 20, 36, 0, true), (4, 20, 8, 36, true)];
@@ -76,8 +77,11 @@ fn broken_kernels_are_noticed() {
         (cases::stem_uniform([2, 10, 14, 11], 3, true), "value += output[at];", ""),
         (cases::stem_uniform([2, 10, 14, 11], 3, true), "kt < i32(p.kernel.x)", "kt < 7"),
         (cases::stem_uniform([1, 9, 14, 11], 3, false), "acc5 += taps(w + 5u", "acc5 += taps(w + 4u"),
-        (max(), "vec3<i32>(p.window.xyz)", "vec3<i32>(p.window.xyz) - vec3<i32>(0, 0, 1)"),
+        (max(), "i32(p.window.z)", "i32(p.window.z) - 1"),
         (max(), "best = max(best,", "best = max(vec4<f32>(0.0),"),
+        (max(), "walk % walks * p.stride.w", "walk % walks"),
+        (walk(), "max(best, second_last)", "best"),
+        (max(), "column - 2 >= left", "column - 1 >= left"),
         (avg(), "iy < low.y + p.window.y", "iy < low.y + p.window.y - 1u"),
         (cases::mean(3, 5, 12), "t < p.shape.y", "t < p.shape.y - 1u"),
         (cases::mean(3, 5, 12), "id.x / channels * p.shape.y", "id.x / channels"),

@@ -197,7 +197,7 @@ pub fn pool(
         input: [n, t, h, w],
         output,
         window: [window[0], window[1], window[2], c / 4],
-        stride: [stride[0], stride[1], stride[2], 0],
+        stride: [stride[0], stride[1], stride[2], 1],
         pad,
     };
     let positions: u32 = output.iter().product();
@@ -213,6 +213,14 @@ pub fn pool(
         writes: vec![(positions * c) as usize],
         tolerance: if max { Tolerance::EXACT } else { Tolerance::dot(size, 2.0 / size as f32) },
     }
+}
+
+/// A max pool in walks of `walk` outputs.
+pub fn max_pool(walk: usize, image: [u32; 4], c: u32, window: [u32; 3], stride: [u32; 3]) -> Case {
+    let case = pool(&manifest::MAX_POOL3D, image, c, window, stride);
+    let Params::Pool(p) = case.params else { panic!("a pool has other parameters") };
+    let name = format!("{} in walks of {walk}", case.name);
+    Case { name, params: Params::Pool(p.walking(walk)), ..case }
 }
 
 /// The head of the network on `[n, t, h, w]` of `c` channels, with or without the mean over time.
@@ -430,6 +438,12 @@ pub fn all() -> Vec<Case> {
         pool(max, [2, 5, 7, 6], 12, [3, 3, 3], [2, 2, 2]),
         pool(max, [1, 4, 5, 5], 20, [3, 3, 3], [1, 1, 1]),
         pool(max, [1, 5, 7, 7], 4, [2, 2, 2], [2, 2, 2]),
+        pool(max, [1, 1, 3, 9], 4, [1, 2, 5], [1, 1, 1]),
+        max_pool(usize::MAX, [1, 3, 5, 9], 20, [3, 3, 3], [1, 1, 1]),
+        max_pool(3, [2, 5, 7, 8], 12, [3, 3, 3], [2, 2, 2]),
+        max_pool(2, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]),
+        max_pool(4, [1, 3, 4, 7], 8, [2, 1, 2], [1, 2, 3]),
+        max_pool(4, [1, 2, 3, 9], 4, [1, 2, 5], [1, 1, 1]),
         pool(avg, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]),
         pool(avg, [1, 2, 7, 7], 64, [2, 7, 7], [1, 1, 1]),
         mean(1, 7, 400),

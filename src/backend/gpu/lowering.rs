@@ -175,7 +175,7 @@ pub(super) fn launches(
                         Some(Algorithm::Stem) if products == Products::Uniform => {
                             all.extend(stem(plan, index, weights));
                         }
-                        _ => all.push(single(plan, index, weights)),
+                        _ => all.push(single(plan, index, weights, variants)),
                     }
                 }
             }
@@ -301,9 +301,12 @@ fn stem(plan: &Plan, index: usize, weights: &DeviceWeights) -> Vec<Launch> {
 }
 
 /// A step that a kernel computes by itself.
-fn single(plan: &Plan, index: usize, weights: &DeviceWeights) -> Launch {
+fn single(plan: &Plan, index: usize, weights: &DeviceWeights, variants: &Variants) -> Launch {
     let step = &plan.steps[index];
-    let params = Params::new(plan, step);
+    let params = match (step.kernel, Params::new(plan, step)) {
+        (Operation::MaxPool(_), Params::Pool(pool)) => Params::Pool(pool.walking(variants.pool_walk)),
+        (_, params) => params,
+    };
     let mut bindings = vec![Binding::Activation(step.input)];
     let (kernel, constants, work) = match step.kernel {
         Operation::Conv { unit, .. } => {

@@ -36,6 +36,8 @@ pub struct Variants {
     /// Tiles of a row that one invocation of `wino_pool.wgsl` walks along: long walks compute less twice, short ones occupy
     /// more of a GPU.
     pub walk: usize,
+    /// Outputs of a row that one invocation of `max_pool3d.wgsl` walks along, likewise.
+    pub pool_walk: usize,
     /// Which variant of `head.wgsl`.
     pub head: usize,
 }
@@ -93,11 +95,12 @@ impl Variants {
             // 64x64x16, 64 invocations of 8x8.
             Class::Apple => Products::Tiled(large),
         };
-        // Whole rows take lavapipe 2 to 3 % less of the convolution and its pool than two launches, walks of 4 as much more.
-        // A GPU has far more lanes than there are rows.
-        let walk = if class == Class::Software { usize::MAX } else { 4 };
+        // Lavapipe takes 2 to 3 % less for a convolution and its pool that walk along whole rows than for two launches, with
+        // walks of 4 as much more; for max pools of 3x3x3 half of what it takes without walking. A GPU has far more lanes
+        // than there are rows.
+        let (walk, pool_walk) = if class == Class::Software { (usize::MAX, usize::MAX) } else { (4, 1) };
         let head = usize::from(class == Class::Software);
-        Variants { products, walk, head }
+        Variants { products, walk, pool_walk, head }
     }
 }
 

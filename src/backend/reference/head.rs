@@ -23,7 +23,7 @@ pub fn head(
         input: p.input,
         output,
         window: [frames, height, width, channels],
-        stride: [1, 1, 1, 0],
+        stride: [1, 1, 1, 1],
         pad: [0; 4],
     };
     avg_pool3d(&pool, input, features);

@@ -99,7 +99,7 @@ pub fn wino_pool(p: &WinoParams, input: &[f32], bias: &[f32], output: &mut [f32]
         input: p.image,
         output: [clips, frames, p.pool[0], p.pool[1]],
         window: [1, 3, 3, channels],
-        stride: [1, 2, 2, 0],
+        stride: [1, 2, 2, 1],
         pad: [0; 4],
     };
     let [stored, first, count] = [stored, first, channels].map(|fours| 4 * fours as usize);
