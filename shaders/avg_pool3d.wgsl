@@ -4,7 +4,7 @@ struct Params {
     input: vec4<u32>,   // N, T, H, W
     output: vec4<u32>,  // N, To, Ho, Wo
     window: vec4<u32>,  // T, H, W; channels in fours
-    stride: vec4<u32>,  // T, H, W
+    stride: vec4<u32>,  // T, H, W; 1
     pad: vec4<u32>,     // zero; first workgroup of this dispatch
 }
 

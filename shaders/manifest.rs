@@ -3,7 +3,9 @@
 //! It sits beside the WGSL, so that a renamed shader, twin or caller is a compile error here. `tests/shaders.rs`
 //! walks this folder and this table and accepts no difference between them.
 
-use crate::backend::params::{ConvParams, FlowParams, GemmParams, MeanParams, PoolParams, WinoParams};
+use crate::backend::params::{
+    ConvParams, FlowParams, GemmParams, HeadParams, MeanParams, PoolParams, WinoParams,
+};
 use crate::backend::{gpu, reference};
 
 /// Values of a shader's `override` constants.
@@ -61,6 +63,9 @@ pub type FlowTwin = fn(&FlowParams, &[f32], &[f32], &[f32], &mut [f32]);
 /// Signature of a matrix product's twin: parameters, whether to add to the outputs, input, weight, bias, both outputs.
 pub type GemmTwin = fn(&GemmParams, bool, &[f32], &[f32], &[f32], [&mut [f32]; 2]);
 
+/// Signature of the head's twin: parameters, input, weight, bias, features, logits per step, logits.
+pub type HeadTwin = fn(&HeadParams, &[f32], &[f32], &[f32], [&mut [f32]; 3]);
+
 /// A twin, by its signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Twin {
@@ -74,6 +79,8 @@ pub enum Twin {
     WinoIn(fn(&WinoParams, &[f32], &mut [f32])),
     /// Parameters, input, bias, output.
     WinoOut(fn(&WinoParams, &[f32], &[f32], &mut [f32])),
+    /// Parameters, input, weight, bias, the three outputs.
+    Head(HeadTwin),
     /// Parameters, input, output.
     Mean(fn(&MeanParams, &[f32], &mut [f32])),
     /// Parameters, input, output.
@@ -107,7 +114,8 @@ const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, 
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
 const GEMM_PARAMS: Layout =
     layout!(GemmParams { rows, input, output, channels, place, image, pooled, window, stride, pad });
-const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, channels });
+const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, channels, pool });
+const HEAD_PARAMS: Layout = layout!(HeadParams { input, head, first });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
 
@@ -246,6 +254,20 @@ pub const WINO_OUT: Kernel = Kernel {
     twin: Twin::WinoOut(reference::wino_out),
 };
 
+/// The same with the max pool of 1x3x3 and stride 1x2x2 behind it.
+pub const WINO_POOL: Kernel = Kernel {
+    name: "wino_pool",
+    file: "wino_pool.wgsl",
+    source: include_str!("wino_pool.wgsl"),
+    params: WINO_PARAMS,
+    reads: &[("input", "[36, frames, tiles, Co]"), ("bias", "[Co]")],
+    windows: &[],
+    writes: &[("output", "[N, T, Ho, Wo, Co]")],
+    variants: &[&[]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::WinoOut(reference::wino_pool),
+};
+
 /// Max pool in which padding never wins.
 pub const MAX_POOL3D: Kernel = Kernel {
     name: "max_pool3d",
@@ -258,6 +280,21 @@ pub const MAX_POOL3D: Kernel = Kernel {
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Pool(reference::max_pool3d),
+};
+
+/// Average pool over whole frames, classifier and mean over time. First the variant for graphics cards, which are occupied
+/// by many work groups, then that for software adapters, where each repeats the pooling for nothing.
+pub const HEAD: Kernel = Kernel {
+    name: "head",
+    file: "head.wgsl",
+    source: include_str!("head.wgsl"),
+    params: HEAD_PARAMS,
+    reads: &[("input", "[N, T, H, W, C]"), ("weight", "[C, classes]"), ("bias", "[classes]")],
+    windows: &[],
+    writes: &[("features", "[N, T', C]"), ("per_step", "[N, T', classes]"), ("logits", "[N, classes]")],
+    variants: &[&[("CLASSES", 8.0)], &[("CLASSES", 64.0)]],
+    caller: caller!(gpu::lowering::lower),
+    twin: Twin::Head(reference::head),
 };
 
 /// Average pool over full windows.
@@ -400,6 +437,8 @@ pub const ALL: &[&Kernel] = &[
     &GEMM_UNIFORM,
     &WINO_IN,
     &WINO_OUT,
+    &WINO_POOL,
+    &HEAD,
     &AVG_POOL3D,
     &TIME_MEAN,
     &FLOW_RESIZE,

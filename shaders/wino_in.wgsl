@@ -9,6 +9,7 @@ struct Params {
     frames: vec4<u32>,    // frames of a clip with its zeros; first workgroup of this dispatch
     pad: vec4<u32>,       // before T, H, W
     channels: vec4<u32>,  // in fours: stored, first, transformed
+    pool: vec4<u32>,      // unused
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -12,7 +12,8 @@ fn broken_kernels_are_noticed() {
     let Some(gpu) = common::gpu() else { return };
     let conv = || cases::conv([1, 5, 7, 9], (16, 24), [3; 3], [1; 3], (8, 4), true);
     let stem = || cases::conv([1, 9, 15, 17], (3, 20), [7; 3], [2; 3], (0, 0), true);
-    let max = || cases::pool(&manifest::MAX_POOL3D, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]);
+    let max = || cases::max_pool(2, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]);
+    let walk = || cases::max_pool(4, [1, 3, 5, 9], 20, [3, 3, 3], [1, 1, 1]);
     let avg = || cases::pool(&manifest::AVG_POOL3D, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]);
     let tiles = |variant: usize| {
         let ranges = [(4, 20, 68, 8, false), (4, 20, 36, 0, true), (4, 20, 8, 36, true)];
@@ -29,6 +30,8 @@ fn broken_kernels_are_noticed() {
     };
     let wino_in = || cases::wino(&manifest::WINO_IN, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 10));
     let wino_out = || cases::wino(&manifest::WINO_OUT, [2, 3, 7, 5], (3, 1), (4, 8, 4), (0, 8));
+    let head = || cases::head(1, [2, 7, 1, 2], 1100, 300, true);
+    let wino_pool = || cases::wino_pool([2, 2, 6, 14], 2);
     let broken: Vec<(Case, &str, &str)> = vec![
         (conv(), "- vec3<i32>(p.pad.xyz)", "- vec3<i32>(p.pad.xyz) + vec3<i32>(0, 0, 1)"),
         (conv(), "select(zero, input[i3], in3)", "input[i3]"),
@@ -59,11 +62,26 @@ fn broken_kernels_are_noticed() {
         (wino_out(), "difference2 + m5", "difference2"),
         (wino_out(), "if x + 3u < p.image.w {", "if false {"),
         (wino_out(), "bias[p.frames.w + c]", "bias[c]"),
+        (head(), "k += LANES / CLASSES", "k += LANES"),
+        (head(), "t < steps; t += STEPS", "t + STEPS < steps; t += STEPS"),
+        (head(), "(n * steps + s) * channels + k", "(n * steps + t) * channels + k"),
+        (head(), "i < window", "i + 1u < window"),
+        (head(), "group.x + p.first.x", "p.first.x"),
+        (cases::head(0, [2, 2, 3, 1], 1024, 400, false), "p.head.w == 1u && ", ""),
+        (wino_pool(), "if height > 4u {", "if false {"),
+        (wino_pool(), "select(NEVER, m.upper[2], width > 2u)", "m.upper[2]"),
+        (wino_pool(), "max(lower, m.lower[0])", "lower"),
+        (wino_pool(), "walk % walks * p.pool.z", "walk % walks"),
+        (wino_pool(), "upper = larger(upper, lower);", ""),
+        (cases::wino_pool([1, 3, 8, 12], 3), "select(upper, max(upper, m.upper[3]), width > 3u)", "upper"),
         (cases::stem_uniform([2, 10, 14, 11], 3, true), "value += output[at];", ""),
         (cases::stem_uniform([2, 10, 14, 11], 3, true), "kt < i32(p.kernel.x)", "kt < 7"),
         (cases::stem_uniform([1, 9, 14, 11], 3, false), "acc5 += taps(w + 5u", "acc5 += taps(w + 4u"),
-        (max(), "vec3<i32>(p.window.xyz)", "vec3<i32>(p.window.xyz) - vec3<i32>(0, 0, 1)"),
+        (max(), "i32(p.window.z)", "i32(p.window.z) - 1"),
         (max(), "best = max(best,", "best = max(vec4<f32>(0.0),"),
+        (max(), "walk % walks * p.stride.w", "walk % walks"),
+        (walk(), "max(best, second_last)", "best"),
+        (max(), "column - 2 >= left", "column - 1 >= left"),
         (avg(), "iy < low.y + p.window.y", "iy < low.y + p.window.y - 1u"),
         (cases::mean(3, 5, 12), "t < p.shape.y", "t < p.shape.y - 1u"),
         (cases::mean(3, 5, 12), "id.x / channels * p.shape.y", "id.x / channels"),

@@ -45,7 +45,8 @@ pub struct PoolParams {
     pub output: [u32; 4],
     /// Window `[T, H, W]`, and stored channels in groups of four.
     pub window: [u32; 4],
-    /// Stride `[T, H, W]`; the last is unused.
+    /// Stride `[T, H, W]`, and outputs of a row that one invocation of `max_pool3d.wgsl` walks along: 1 where the window has
+    /// more than three columns, and for `avg_pool3d.wgsl`.
     pub stride: [u32; 4],
     /// Padding before `[T, H, W]` (signed), and the first work group of this dispatch.
     pub pad: [u32; 4],
@@ -57,6 +58,18 @@ pub struct PoolParams {
 pub struct MeanParams {
     /// Clips, time steps, stored channels in groups of four; the last is unused.
     pub shape: [u32; 4],
+}
+
+/// Parameters of `head.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
+pub struct HeadParams {
+    /// `[N, T, H, W]` of what is pooled.
+    pub input: [u32; 4],
+    /// Frames of a window; in groups of four: channels, classes. 1 for the mean over time.
+    pub head: [u32; 4],
+    /// First work group of this dispatch; the rest is unused.
+    pub first: [u32; 4],
 }
 
 /// `[N, T, H, W]` of a buffer.
@@ -125,9 +138,23 @@ impl PoolParams {
             input: nthw(input),
             output: nthw(output),
             window: four(window.size, input.stored_channels() / 4),
-            stride: four(window.stride, 0),
+            stride: four(window.stride, 1),
             pad: pad(window),
         }
+    }
+
+    /// With walks along `outputs` outputs, or all of a row where it has fewer, if the window allows that.
+    pub fn walking(mut self, outputs: usize) -> PoolParams {
+        let most = if self.window[2] > 3 { 1 } else { self.output[3] };
+        self.stride[3] = most.min(u32::try_from(outputs).unwrap_or(u32::MAX));
+        self
+    }
+
+    /// Walks along rows of outputs, for four channels each.
+    pub fn walks(&self) -> usize {
+        let [n, t, height, width] = self.output;
+        let walks = width.div_ceil(self.stride[3]);
+        [n, t, height, walks, self.window[3]].iter().map(|&v| v as usize).product()
     }
 }
 
@@ -150,6 +177,8 @@ pub enum Params {
     Pool(PoolParams),
     /// A mean over time.
     Mean(MeanParams),
+    /// The head of the network.
+    Head(HeadParams),
     /// Matrix products.
     Gemm(GemmParams),
     /// A transform of Winograd's.
@@ -187,6 +216,10 @@ impl Params {
             }
             Params::Wino(mut p) => {
                 p.frames[1] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Head(mut p) => {
+                p.first[0] = first;
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),

@@ -1,6 +1,6 @@
 //! Where each activation lives: a few physical arenas in which buffers with disjoint lifetimes overlap.
 
-use super::{Buffer, BufferId, Step};
+use super::{Buffer, BufferId, Kernel, Step};
 
 /// Offsets are multiples of this: WebGPU's default `min_storage_buffer_offset_alignment`.
 pub const ALIGNMENT: u64 = 256;
@@ -44,13 +44,17 @@ pub(super) fn sizes(buffers: &[Buffer]) -> Vec<u64> {
     sizes
 }
 
-/// Buffers that some step, or two steps that may run as one, bind together with `id`, one for reading and the other for
+/// Buffers that some step, or several steps that may run as one, bind together with `id`, one for reading and the other for
 /// writing.
 fn neighbours(steps: &[Step], id: BufferId) -> impl Iterator<Item = BufferId> {
     let single = steps.iter().map(|s| (s.input, s.output));
-    let pairs = steps.windows(2).filter(|pair| pair[0].output == pair[1].input);
-    let both = single.chain(pairs.map(|pair| (pair[0].input, pair[1].output)));
-    both.filter_map(move |(input, output)| match (input == id, output == id) {
+    let mean = |step: &Step| step.kernel == Kernel::TimeMean;
+    let pairs = steps.windows(2).filter(move |pair| pair[0].output == pair[1].input && !mean(&pair[1]));
+    let heads = steps.windows(3).filter(move |head| mean(&head[2]));
+    let all = single
+        .chain(pairs.map(|pair| (pair[0].input, pair[1].output)))
+        .chain(heads.map(|head| (head[0].input, head[2].output)));
+    all.filter_map(move |(input, output)| match (input == id, output == id) {
         (true, false) => Some(output),
         (false, true) => Some(input),
         _ => None,

@@ -17,8 +17,8 @@ pub enum Group {
     PoolConv(usize),
     /// A 3x3x3 convolution, and the max pool that alone reads it.
     ConvPool(usize),
-    /// Average pool, classifier and mean over time.
-    Head(usize),
+    /// Average pool, the classifier behind it, and the mean over time where there is one.
+    Head(Range<usize>),
 }
 
 impl Group {
@@ -26,9 +26,8 @@ impl Group {
     pub fn steps(&self) -> Range<usize> {
         match self {
             Group::Single(first) => *first..first + 1,
-            Group::Siblings(range) | Group::Branches(range) => range.clone(),
+            Group::Siblings(range) | Group::Branches(range) | Group::Head(range) => range.clone(),
             Group::PoolConv(first) | Group::ConvPool(first) => *first..first + 2,
-            Group::Head(first) => *first..first + 3,
         }
     }
 }
@@ -56,10 +55,9 @@ impl Plan {
         let pointwise = |step: &Step| convolves(step, [1; 3]);
         let cubic = |step: &Step| convolves(step, [3; 3]);
         match steps {
-            [a, b, c, ..]
-                if matches!((a.kernel, c.kernel), (Kernel::AvgPool(_), Kernel::TimeMean)) && pointwise(b) =>
-            {
-                Group::Head(first)
+            [a, b, rest @ ..] if matches!(a.kernel, Kernel::AvgPool(_)) && pointwise(b) => {
+                let mean = rest.first().is_some_and(|step| step.kernel == Kernel::TimeMean);
+                Group::Head(first..first + 2 + usize::from(mean))
             }
             [a, b, ..] if pointwise(a) && pointwise(b) && self.side_by_side(a, b) => {
                 let count = run(&|a, b| pointwise(b) && self.side_by_side(a, b));

@@ -50,12 +50,11 @@ fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
         }
         for group in plan.groups(&[]) {
             let steps = &plan.steps[group.steps()];
-            let fused = matches!(group, Group::PoolConv(_) | Group::ConvPool(_));
-            for (reader, writer) in
-                steps.iter().flat_map(|r| steps.iter().map(move |w| (r, w))).filter(|_| fused)
-            {
-                let (from, to) = (&plan.buffers[reader.input], &plan.buffers[writer.output]);
-                assert!(reader.input == writer.output || from.arena != to.arena, "{group:?}");
+            // What lies between their steps is not read from memory.
+            let fused = matches!(group, Group::PoolConv(_) | Group::ConvPool(_) | Group::Head(_));
+            for writer in steps.iter().filter(|_| fused) {
+                let (from, to) = (&plan.buffers[steps[0].input], &plan.buffers[writer.output]);
+                assert_ne!(from.arena, to.arena, "{group:?}");
             }
         }
         for (i, a) in plan.buffers.iter().enumerate() {

@@ -3,7 +3,7 @@
 use bytemuck::Zeroable;
 use i3d::backend::gpu::manifest::{self, Kernel, Twin};
 use i3d::backend::gpu::{Gpu, work_groups};
-use i3d::backend::params::{ConvParams, GemmParams, MeanParams, Params, PoolParams, WinoParams};
+use i3d::backend::params::{ConvParams, GemmParams, HeadParams, MeanParams, Params, PoolParams, WinoParams};
 use i3d::backend::winograd::{POINTS, TILE};
 use i3d::network::same_padding;
 
@@ -42,6 +42,11 @@ impl Case {
             if let Some(second) = outputs.get_mut(1) {
                 *second = other;
             }
+            return outputs;
+        }
+        if let (Twin::Head(twin), Params::Head(p)) = (self.kernel.twin, self.params) {
+            let [features, per_step, logits] = &mut outputs[..] else { panic!("the head has three outputs") };
+            twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], [features, per_step, logits]);
             return outputs;
         }
         let mut output = outputs.remove(0);
@@ -192,7 +197,7 @@ pub fn pool(
         input: [n, t, h, w],
         output,
         window: [window[0], window[1], window[2], c / 4],
-        stride: [stride[0], stride[1], stride[2], 0],
+        stride: [stride[0], stride[1], stride[2], 1],
         pad,
     };
     let positions: u32 = output.iter().product();
@@ -207,6 +212,34 @@ pub fn pool(
         reads: vec![input],
         writes: vec![(positions * c) as usize],
         tolerance: if max { Tolerance::EXACT } else { Tolerance::dot(size, 2.0 / size as f32) },
+    }
+}
+
+/// A max pool in walks of `walk` outputs.
+pub fn max_pool(walk: usize, image: [u32; 4], c: u32, window: [u32; 3], stride: [u32; 3]) -> Case {
+    let case = pool(&manifest::MAX_POOL3D, image, c, window, stride);
+    let Params::Pool(p) = case.params else { panic!("a pool has other parameters") };
+    let name = format!("{} in walks of {walk}", case.name);
+    Case { name, params: Params::Pool(p.walking(walk)), ..case }
+}
+
+/// The head of the network on `[n, t, h, w]` of `c` channels, with or without the mean over time.
+pub fn head(variant: usize, [n, t, h, w]: [u32; 4], c: u32, classes: u32, mean: bool) -> Case {
+    let steps = t - 1;
+    let mut random = Random(u64::from(t * h * w + c));
+    Case {
+        name: format!("head of {n}x{t}x{h}x{w}x{c} to {classes} classes, variant {variant}, mean: {mean}"),
+        kernel: &manifest::HEAD,
+        constants: manifest::HEAD.variants[variant],
+        params: Params::Head(HeadParams {
+            input: [n, t, h, w],
+            head: [2, c / 4, classes / 4, u32::from(mean)],
+            first: [0; 4],
+        }),
+        reads: [n * t * h * w * c, c * classes, classes].map(|len| random.vec(len as usize)).to_vec(),
+        writes: [n * steps * c, n * steps * classes, n * classes].map(|len| len as usize).to_vec(),
+        // Features are small, but no smaller than the mean of a window of one position.
+        tolerance: Tolerance::dot(c as usize, 1.0 / 3.0),
     }
 }
 
@@ -318,6 +351,7 @@ pub fn wino(
         frames: [steps + 2, 0, 1, 2],
         pad: [pad as u32, 1, 1, 0],
         channels: [stored / 4, before / 4, c / 4, 0],
+        pool: [0; 4],
     };
     let mut random = Random(u64::from(h * w + t + first));
     let (tensor, points) = ((n * t * h * w * stored) as usize, POINTS * 4 * p.fours());
@@ -334,6 +368,25 @@ pub fn wino(
         writes: vec![writes],
         // Factors of up to 2.5 in each of two directions.
         tolerance: Tolerance::dot(POINTS, 4.0),
+    }
+}
+
+/// Winograd's output transform of all frames of `[n, t, h, w]` and the max pool behind it, in walks of `walk` tiles.
+pub fn wino_pool(image: [u32; 4], walk: u32) -> Case {
+    let [n, t, h, w] = image;
+    let case = wino(&manifest::WINO_OUT, image, (t, 1), (4, 8, 4), (0, n * (t + 2) - 2));
+    let Params::Wino(p) = case.params else { panic!("a transform has other parameters") };
+    let output = [h.div_ceil(2), w.div_ceil(2)];
+    // Without ReLU and with negative outputs only, so that zeros beyond the image would win every window there.
+    let params = WinoParams { frames: [t + 2, 0, 0, 2], pool: [output[0], output[1], walk, 0], ..p };
+    let bias = case.reads[1].iter().map(|b| b - 99.0).collect();
+    Case {
+        name: format!("{} and a pool in walks of {walk}", case.name),
+        kernel: &manifest::WINO_POOL,
+        params: Params::Wino(params),
+        reads: vec![case.reads[0].clone(), bias],
+        writes: vec![(n * t * output[0] * output[1] * 16) as usize],
+        ..case
     }
 }
 
@@ -385,6 +438,12 @@ pub fn all() -> Vec<Case> {
         pool(max, [2, 5, 7, 6], 12, [3, 3, 3], [2, 2, 2]),
         pool(max, [1, 4, 5, 5], 20, [3, 3, 3], [1, 1, 1]),
         pool(max, [1, 5, 7, 7], 4, [2, 2, 2], [2, 2, 2]),
+        pool(max, [1, 1, 3, 9], 4, [1, 2, 5], [1, 1, 1]),
+        max_pool(usize::MAX, [1, 3, 5, 9], 20, [3, 3, 3], [1, 1, 1]),
+        max_pool(3, [2, 5, 7, 8], 12, [3, 3, 3], [2, 2, 2]),
+        max_pool(2, [1, 3, 9, 11], 8, [1, 3, 3], [1, 2, 2]),
+        max_pool(4, [1, 3, 4, 7], 8, [2, 1, 2], [1, 2, 3]),
+        max_pool(4, [1, 2, 3, 9], 4, [1, 2, 5], [1, 1, 1]),
         pool(avg, [2, 5, 3, 3], 12, [2, 3, 3], [1, 1, 1]),
         pool(avg, [1, 2, 7, 7], 64, [2, 7, 7], [1, 1, 1]),
         mean(1, 7, 400),
@@ -401,6 +460,17 @@ pub fn all() -> Vec<Case> {
     cases.push(wino(into, [2, 6, 5, 5], (4, 0), (0, 4, 0), (3, 5)));
     cases.push(wino(into, [1, 7, 5, 13], (4, -1), (0, 12, 8), (1, 3)));
     cases.push(wino(out, [2, 6, 5, 5], (6, 0), (0, 4, 0), (3, 6)));
+    for variant in 0..manifest::HEAD.variants.len() {
+        cases.push(head(variant, [1, 3, 2, 3], 20, 12, true));
+        cases.push(head(variant, [2, 7, 1, 2], 1100, 300, true));
+        cases.push(head(variant, [2, 2, 3, 1], 1024, 400, false));
+    }
+    // Walks that end with the row, and before it; heights and widths that end anywhere in a tile.
+    cases.push(wino_pool([1, 3, 8, 12], 3));
+    cases.push(wino_pool([2, 2, 6, 14], 2));
+    cases.push(wino_pool([1, 1, 4, 9], 1));
+    cases.push(wino_pool([1, 2, 7, 15], 9));
+    cases.push(wino_pool([1, 1, 9, 3], 1));
     cases.extend(super::flow_cases::all());
     cases
 }

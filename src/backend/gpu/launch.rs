@@ -84,9 +84,11 @@ pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) 
             let blocks = ranges.iter().map(|range| (range[2] as usize).div_ceil(constant("COLUMNS")));
             [(p.rows[0] as usize).div_ceil(constant("ROWS")), blocks.sum(), p.input[3] as usize]
         }
+        Params::Wino(p) if kernel.name == manifest::WINO_POOL.name => [p.walks().div_ceil(LANES), 1, 1],
         Params::Wino(p) => [p.fours().div_ceil(LANES), 1, 1],
-        Params::Pool(p) => [(product(&p.output) * p.window[3] as usize).div_ceil(LANES), 1, 1],
+        Params::Pool(p) => [p.walks().div_ceil(LANES), 1, 1],
         Params::Flow(p) => flow::work_groups(kernel, p),
+        Params::Head(p) => [(p.head[2] as usize).div_ceil(constant("CLASSES")), p.input[0] as usize, 1],
         Params::Mean(p) => [(p.shape[0] as usize * p.shape[2] as usize).div_ceil(LANES), 1, 1],
     }
 }

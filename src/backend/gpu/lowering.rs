@@ -1,13 +1,14 @@
 //! A plan to dispatches: arenas, parameters and bind groups, made once and replayed for every clip.
 
 use super::Gpu;
+use super::head;
 use super::launch::{Binding, Launch};
 use super::manifest;
 use super::pacer::dispatch_quantum;
 use super::product::{Product, RANGES, Range};
 use super::variants::{Products, Variants};
 use super::weights::{Algorithm, DeviceWeights, Piece};
-use super::winograd::{self, Scratch};
+use super::winograd::{self, Pool, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
 use crate::network::{I3d, MIN_FRAMES};
@@ -55,7 +56,7 @@ pub(super) fn lower(
             mapped_at_creation: false,
         })
     };
-    let (launches, scratch) = launches(plan, weights, gpu.variants, observed);
+    let (launches, scratch) = launches(plan, weights, &gpu.variants, observed);
     gpu.compile_all(launches.iter().map(|launch| (launch.kernel, launch.constants)))?;
     let buffers = Buffers {
         arenas: plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect(),
@@ -124,7 +125,7 @@ pub(super) fn lower(
 /// Compiles what clips of the network need, whatever their length, before the first comes.
 pub(super) fn prepare(gpu: &Gpu, network: &I3d, weights: &DeviceWeights) -> Result<()> {
     let plan = Plan::new(network, 1, MIN_FRAMES)?;
-    let (launches, _) = launches(&plan, weights, gpu.variants, &[]);
+    let (launches, _) = launches(&plan, weights, &gpu.variants, &[]);
     gpu.compile_all(launches.iter().map(|launch| (launch.kernel, launch.constants)))
 }
 
@@ -132,7 +133,7 @@ pub(super) fn prepare(gpu: &Gpu, network: &I3d, weights: &DeviceWeights) -> Resu
 pub(super) fn launches(
     plan: &Plan,
     weights: &DeviceWeights,
-    variants: Variants,
+    variants: &Variants,
     observed: &[BufferId],
 ) -> (Vec<Launch>, Scratch) {
     let products = variants.products;
@@ -145,12 +146,25 @@ pub(super) fn launches(
         };
         match group {
             Group::Branches(range) if range.len() <= RANGES && runs(Algorithm::Winograd) => {
-                let (launches, needed) = winograd::launches(plan, range, weights, variants);
+                let (launches, needed) = winograd::launches(plan, range, None, weights, variants);
                 all.extend(launches);
                 scratch = scratch.max(needed);
             }
             Group::Siblings(range) if range.len() <= RANGES && outputs(plan, range.clone()).len() <= 2 => {
                 all.extend(pointwise(plan, range, None, weights, products));
+            }
+            Group::ConvPool(first)
+                if algorithm_of(&plan.steps[first], weights) == Some(Algorithm::Winograd)
+                    && winograd::pools(plan, &plan.steps[first + 1]) =>
+            {
+                let pool = Pool { step: first + 1, walk: variants.walk };
+                let (launches, needed) =
+                    winograd::launches(plan, first..first + 1, Some(pool), weights, variants);
+                all.extend(launches);
+                scratch = scratch.max(needed);
+            }
+            Group::Head(range) if head::fits(plan, range.clone()) => {
+                all.extend(head::launch(plan, range, weights, variants));
             }
             Group::PoolConv(first) if pools(plan, first, weights, products) => {
                 all.extend(pointwise(plan, first + 1..first + 2, Some(first), weights, products));
@@ -160,7 +174,7 @@ pub(super) fn launches(
                     match algorithm_of(&plan.steps[index], weights) {
                         Some(Algorithm::Winograd) => {
                             let (launches, needed) =
-                                winograd::launches(plan, index..index + 1, weights, variants);
+                                winograd::launches(plan, index..index + 1, None, weights, variants);
                             all.extend(launches);
                             scratch = scratch.max(needed);
                         }
@@ -170,7 +184,7 @@ pub(super) fn launches(
                         Some(Algorithm::Stem) if products == Products::Uniform => {
                             all.extend(stem(plan, index, weights));
                         }
-                        _ => all.push(single(plan, index, weights)),
+                        _ => all.push(single(plan, index, weights, variants)),
                     }
                 }
             }
@@ -296,9 +310,12 @@ fn stem(plan: &Plan, index: usize, weights: &DeviceWeights) -> Vec<Launch> {
 }
 
 /// A step that a kernel computes by itself.
-fn single(plan: &Plan, index: usize, weights: &DeviceWeights) -> Launch {
+fn single(plan: &Plan, index: usize, weights: &DeviceWeights, variants: &Variants) -> Launch {
     let step = &plan.steps[index];
-    let params = Params::new(plan, step);
+    let params = match (step.kernel, Params::new(plan, step)) {
+        (Operation::MaxPool(_), Params::Pool(pool)) => Params::Pool(pool.walking(variants.pool_walk)),
+        (_, params) => params,
+    };
     let mut bindings = vec![Binding::Activation(step.input)];
     let (kernel, constants, work) = match step.kernel {
         Operation::Conv { unit, .. } => {

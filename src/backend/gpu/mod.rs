@@ -2,6 +2,7 @@
 
 mod device;
 mod flow;
+mod head;
 mod kernel;
 mod launch;
 mod lowering;

@@ -114,7 +114,7 @@ impl GpuModel {
     /// Unknown endpoints.
     pub fn launches(&self, plan: &Plan, observe: &[&str]) -> Result<usize> {
         let observed = Observed::new(plan, observe)?.ids();
-        Ok(lowering::launches(plan, &self.weights, self.gpu.variants, &observed).0.len())
+        Ok(lowering::launches(plan, &self.weights, &self.gpu.variants, &observed).0.len())
     }
 
     /// Hands `plan` on `input` to the device. While it runs, the next clip can be prepared and begun: the queue keeps both in

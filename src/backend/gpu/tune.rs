@@ -83,7 +83,7 @@ pub struct Trial {
 }
 
 /// Tries candidates on `gpu`, its own variants first, and gives the fastest of those that compute what `reference` says.
-/// First the kernels for products are tried, then sizes of chunks with the best of them. `report` hears of every trial.
+/// One choice after the other is tried, each with the best so far of the others. `report` hears of every trial.
 ///
 /// # Errors
 /// Adapters on which no candidate is right.
@@ -95,9 +95,8 @@ pub async fn tune(
     report: &mut dyn FnMut(&Trial),
 ) -> Result<Variants> {
     let mut best: Option<(f64, Variants)> = None;
-    let alternatives: [fn(&Variants) -> Vec<Variants>; 3] =
-        [|&own| vec![own], Variants::other_products, Variants::other_chunks];
-    for alternatives in alternatives {
+    let own: fn(&Variants) -> Vec<Variants> = |own| vec![*own];
+    for alternatives in std::iter::once(own).chain(Variants::ALTERNATIVES) {
         let start = best.map_or(gpu.variants, |(_, variants)| variants);
         for variants in alternatives(&start) {
             let most = best.map_or(f64::INFINITY, |(seconds, _)| HOPELESS * seconds);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{GEMM_TILES, Variant};
+use super::manifest::{GEMM_TILES, HEAD, Variant};
 use super::{Adapter, AdapterKind};
 
 /// Families of adapters that want the same variants.
@@ -40,11 +40,21 @@ pub struct Variants {
     pub products: Products,
     /// Most MiB of Winograd's transformed inputs, and of its products, at a time.
     pub chunk_mib: usize,
+    /// Tiles of a row that one invocation of `wino_pool.wgsl` walks along: long walks compute less twice, short ones occupy
+    /// more of a GPU.
+    pub walk: usize,
+    /// Outputs of a row that one invocation of `max_pool3d.wgsl` walks along, likewise.
+    pub pool_walk: usize,
+    /// Which variant of `head.wgsl`.
+    pub head: usize,
 }
 
 /// Sizes of Winograd's chunks that are worth trying: what the caches of small and of large GPUs hold, and what makes few
 /// launches. Layers of which a frame does not fit run the direct way, so the largest decides.
 const CHUNKS_MIB: [usize; 3] = [8, 24, 64];
+
+/// Lengths of walks that are worth trying: none, a few steps, the whole row.
+const WALKS: [usize; 3] = [1, 4, usize::MAX];
 
 /// Most bytes of a chunk.
 pub(super) const LARGEST_CHUNK: usize = CHUNKS_MIB[CHUNKS_MIB.len() - 1] << 20;
@@ -103,7 +113,12 @@ impl Variants {
             Class::Apple => Products::Tiled(large),
         };
         let [.., chunk_mib] = CHUNKS_MIB;
-        Variants { products, chunk_mib }
+        // Lavapipe takes 2 to 3 % less for a convolution and its pool that walk along whole rows than for two launches, with
+        // walks of 4 as much more; for max pools of 3x3x3 half of what it takes without walking. A GPU has far more lanes
+        // than there are rows.
+        let (walk, pool_walk) = if class == Class::Software { (usize::MAX, usize::MAX) } else { (4, 1) };
+        let head = usize::from(class == Class::Software);
+        Variants { products, chunk_mib, walk, pool_walk, head }
     }
 
     /// Whether the kernels have such variants; those that an older program stored may be gone.
@@ -112,22 +127,25 @@ impl Variants {
             Products::Uniform => true,
             Products::Tiled(tile) => tile < GEMM_TILES[0].len(),
         };
-        known && CHUNKS_MIB.contains(&self.chunk_mib)
+        let walks = WALKS.contains(&self.walk) && WALKS.contains(&self.pool_walk);
+        known && walks && CHUNKS_MIB.contains(&self.chunk_mib) && self.head < HEAD.variants.len()
     }
 
-    /// What may be better than these: every other kernel for products.
-    pub(super) fn other_products(&self) -> Vec<Variants> {
-        let tiles = (0..GEMM_TILES[0].len()).map(Products::Tiled);
-        let all = std::iter::once(Products::Uniform).chain(tiles);
-        all.filter(|&products| products != self.products)
-            .map(|products| Variants { products, ..*self })
-            .collect()
-    }
+    /// What may be better than these, in the order in which it is tried: kernels for products, sizes of chunks, walks, heads.
+    pub(super) const ALTERNATIVES: [fn(&Variants) -> Vec<Variants>; 5] = [
+        |own| {
+            let tiles = (0..GEMM_TILES[0].len()).map(Products::Tiled);
+            let all = std::iter::once(Products::Uniform).chain(tiles);
+            own.others(all.map(|products| Variants { products, ..*own }))
+        },
+        |own| own.others(CHUNKS_MIB.map(|chunk_mib| Variants { chunk_mib, ..*own })),
+        |own| own.others(WALKS.map(|walk| Variants { walk, ..*own })),
+        |own| own.others(WALKS.map(|pool_walk| Variants { pool_walk, ..*own })),
+        |own| own.others((0..HEAD.variants.len()).map(|head| Variants { head, ..*own })),
+    ];
 
-    /// What may be better than these: every other size of chunk.
-    pub(super) fn other_chunks(&self) -> Vec<Variants> {
-        let others = CHUNKS_MIB.into_iter().filter(|&chunk| chunk != self.chunk_mib);
-        others.map(|chunk_mib| Variants { chunk_mib, ..*self }).collect()
+    fn others(&self, all: impl IntoIterator<Item = Variants>) -> Vec<Variants> {
+        all.into_iter().filter(|other| other != self).collect()
     }
 }
 
@@ -140,7 +158,12 @@ impl std::fmt::Display for Variants {
                 None => write!(f, "products in tile {tile}")?,
             },
         }
-        write!(f, ", Winograd in chunks of {} MiB", self.chunk_mib)
+        let walk = |steps: usize| match steps {
+            usize::MAX => "whole rows".to_string(),
+            steps => steps.to_string(),
+        };
+        let [walks, pools] = [walk(self.walk), walk(self.pool_walk)];
+        write!(f, "; chunks of {} MiB, walks of {walks} and {pools}, head {}", self.chunk_mib, self.head)
     }
 }
 

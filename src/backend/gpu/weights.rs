@@ -11,7 +11,7 @@ use crate::backend::RunOptions;
 use crate::backend::params::is_stem;
 use crate::backend::winograd::{POINTS, transform_weights};
 use crate::error::Result;
-use crate::network::{MIN_FRAMES, Unit};
+use crate::network::{LOGITS_PER_STEP, MIN_FRAMES, Unit};
 use crate::plan::{ALIGNMENT, Kernel, Plan};
 use crate::weights::{UnitWeights, Weights};
 
@@ -27,7 +27,7 @@ const BEHIND: u64 = 16 * WINDOW as u64;
 pub(super) enum Algorithm {
     /// `stem.wgsl`.
     Stem,
-    /// `conv3d.wgsl`.
+    /// `conv3d.wgsl`, or `head.wgsl` for the classifier, whose weights lie the same way.
     Direct,
     /// A matrix product, for 1x1x1 convolutions.
     Pointwise,
@@ -157,7 +157,7 @@ fn sizes(plan: &Plan) -> Vec<[usize; 2]> {
 fn algorithm(unit: &Unit, size: [usize; 2], options: &RunOptions) -> Algorithm {
     if is_stem(unit.kernel, unit.stride, unit.in_channels) {
         Algorithm::Stem
-    } else if unit.kernel == [1; 3] && unit.stride == [1; 3] {
+    } else if unit.kernel == [1; 3] && unit.stride == [1; 3] && unit.name != LOGITS_PER_STEP {
         Algorithm::Pointwise
     } else if !options.precise && winograd::pays(unit, size) {
         Algorithm::Winograd

@@ -1,5 +1,5 @@
 //! Winograd's convolution as launches: the input transform once for all units that read a tensor, their products, and
-//! one output transform.
+//! one output transform, which may end with a max pool.
 
 use super::launch::{Binding, Launch};
 use super::manifest;
@@ -9,7 +9,7 @@ use super::weights::DeviceWeights;
 use crate::backend::params::{Params, WinoParams, nthw, pad};
 use crate::backend::winograd::{POINTS, TILE};
 use crate::network::Unit;
-use crate::plan::{Kernel as Operation, Plan, Step, Window};
+use crate::plan::{BufferId, Kernel as Operation, Plan, Step, Window};
 
 /// Additions and multiplications of the transforms per tile and channel, in units of a multiply-accumulate. They run at
 /// the speed of memory, so they weigh more than their number.
@@ -46,16 +46,35 @@ impl Scratch {
     }
 }
 
-/// The launches of 3x3x3 convolutions side by side, with stride 1: one, or a [`crate::plan::Group::Branches`].
+/// A max pool behind a convolution, as `wino_pool.wgsl` computes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pool {
+    /// Index of its step.
+    pub step: usize,
+    /// Tiles that one invocation walks along.
+    pub walk: usize,
+}
+
+/// Whether `wino_pool.wgsl` computes the max pool `step`: windows must begin where tiles do.
+pub(super) fn pools(plan: &Plan, step: &Step) -> bool {
+    let frames = |id: BufferId| plan.buffers[id].shape.t;
+    matches!(step.kernel, Operation::MaxPool(window)
+        if window.size == [1, 3, 3] && window.stride == [1, 2, 2] && window.pad_before == [0; 3])
+        && frames(step.input) == frames(step.output)
+}
+
+/// The launches of 3x3x3 convolutions side by side, with stride 1: one, or a [`crate::plan::Group::Branches`]. Where the
+/// outputs are pooled, nothing else is stored of them.
 pub(super) fn launches(
     plan: &Plan,
     steps: std::ops::Range<usize>,
+    pool: Option<Pool>,
     weights: &DeviceWeights,
-    variants: Variants,
+    variants: &Variants,
 ) -> (Vec<Launch>, Scratch) {
     let mut launches = Vec::new();
     let mut scratch = Scratch::default();
-    let last = steps.end - 1;
+    let last = pool.map_or(steps.end - 1, |pool| pool.step);
     let convs: Vec<(&Step, usize, Window, bool)> = plan.steps[steps]
         .iter()
         .filter_map(|step| match step.kernel {
@@ -89,6 +108,7 @@ pub(super) fn launches(
             frames: [length as u32, 0, u32::from(relu), (weights.units[first_unit].bias / 16) as u32],
             pad,
             channels,
+            pool: [0; 4],
         };
         let channels = [fours(input.stored_channels()), fours(first.input_offset), ci, 0].map(|c| c as u32);
         let points = transform(nthw(input), count + 2, pad(window), channels);
@@ -126,11 +146,20 @@ pub(super) fn launches(
         launches.extend(product.launches(weights, variants.products));
         let channels =
             [fours(output.stored_channels()), fours(first.channel_offset), co, 0].map(|c| c as u32);
-        let outputs = transform(nthw(output), count, [0; 4], channels);
+        let mut outputs = transform(nthw(output), count, [0; 4], channels);
+        let (kernel, written) = match pool {
+            Some(pool) => {
+                let written = plan.steps[pool.step].output;
+                let [_, _, height, width] = nthw(&plan.buffers[written]);
+                outputs.pool = [height, width, pool.walk.min(tiles[1]) as u32, 0];
+                (&manifest::WINO_POOL, written)
+            }
+            None => (&manifest::WINO_OUT, first.output),
+        };
         launches.push(Launch {
-            kernel: &manifest::WINO_OUT,
-            constants: manifest::WINO_OUT.variants[0],
-            bindings: vec![Binding::Products, Binding::Biases, Binding::Activation(first.output)],
+            kernel,
+            constants: kernel.variants[0],
+            bindings: vec![Binding::Products, Binding::Biases, Binding::Activation(written)],
             windows: Vec::new(),
             work: transform_work(&outputs),
             params: Params::Wino(outputs),

@@ -64,14 +64,14 @@ impl GemmParams {
     }
 }
 
-/// Parameters of `wino_in.wgsl` and `wino_out.wgsl`.
+/// Parameters of `wino_in.wgsl`, `wino_out.wgsl` and `wino_pool.wgsl`.
 ///
 /// Frames are counted along all clips of the batch, each with a frame of zeros before it and one behind, so that every
 /// frame's products need the frame itself and the two that follow.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct WinoParams {
-    /// `[N, T, H, W]` of the tensor that is read or written.
+    /// `[N, T, H, W]` of the tensor that is read, written or pooled.
     pub image: [u32; 4],
     /// Rows of tiles, tiles per row; first frame of this chunk, frames of it.
     pub tiles: [u32; 4],
@@ -81,11 +81,19 @@ pub struct WinoParams {
     pub pad: [u32; 4],
     /// In fours: channels stored, first of them, channels transformed.
     pub channels: [u32; 4],
+    /// Where outputs are pooled: height and width of the pooled output, tiles of a row that one invocation walks along.
+    pub pool: [u32; 4],
 }
 
 impl WinoParams {
     /// Values of one point, in fours.
     pub fn fours(&self) -> usize {
         [self.tiles[3], self.tiles[0], self.tiles[1], self.channels[2]].iter().map(|&v| v as usize).product()
+    }
+
+    /// Walks along rows of tiles, for four channels each.
+    pub fn walks(&self) -> usize {
+        let walks = self.tiles[1].div_ceil(self.pool[2].max(1));
+        [self.tiles[3], self.tiles[0], walks, self.channels[2]].iter().map(|&v| v as usize).product()
     }
 }

@@ -16,6 +16,7 @@ mod flow_step;
 mod flow_stop;
 mod flow_warp;
 mod gemm;
+mod head;
 mod max_pool3d;
 mod run;
 mod time_mean;
@@ -35,11 +36,12 @@ pub use flow_step::flow_step;
 pub use flow_stop::flow_stop;
 pub use flow_warp::flow_warp;
 pub use gemm::gemm;
+pub use head::head;
 pub use max_pool3d::{max_pool3d, max_pool3d_grad};
 pub use run::run;
 pub use time_mean::{time_mean, time_mean_grad};
 pub use train::{UnitGradients, train};
-pub use winograd::{wino_in, wino_out};
+pub use winograd::{wino_in, wino_out, wino_pool};
 
 /// A number that twins read and write: `f32` beside the kernels, `f64` where differences are taken. They compute in `f64`.
 pub trait Real: Copy {

@@ -1,6 +1,8 @@
-//! Twins of `shaders/wino_in.wgsl` and `shaders/wino_out.wgsl`: the transforms as products with their matrices.
+//! Twins of `shaders/wino_in.wgsl`, `shaders/wino_out.wgsl` and `shaders/wino_pool.wgsl`: the transforms as products with
+//! their matrices.
 
-use crate::backend::params::WinoParams;
+use super::{index, max_pool3d, positions};
+use crate::backend::params::{PoolParams, WinoParams};
 use crate::backend::winograd::{PATCH, POINTS, TILE};
 
 const S: f64 = std::f64::consts::SQRT_2;
@@ -81,5 +83,33 @@ pub fn wino_out(p: &WinoParams, input: &[f32], bias: &[f32], output: &mut [f32])
                 output[at] = if p.frames[2] == 1 { sum.max(0.0) as f32 } else { sum as f32 };
             }
         }
+    }
+}
+
+/// [`wino_out`], and of its outputs the maxima over windows of 1x3x3 with stride 1x2x2, without padding before; beyond the
+/// image there is nothing to win.
+///
+/// # Shapes
+/// `input` `[36, frames, tiles, 4 * channels[2]]`, `bias` `[4 * channels[2]]` from `4 * frames[3]` on, `output`
+/// `[N, T, pool[0], pool[1], 4 * channels[0]]`
+pub fn wino_pool(p: &WinoParams, input: &[f32], bias: &[f32], output: &mut [f32]) {
+    let [clips, frames, height, width] = p.image;
+    let [stored, first, channels, _] = p.channels;
+    let pool = PoolParams {
+        input: p.image,
+        output: [clips, frames, p.pool[0], p.pool[1]],
+        window: [1, 3, 3, channels],
+        stride: [1, 2, 2, 1],
+        pad: [0; 4],
+    };
+    let [stored, first, count] = [stored, first, channels].map(|fours| 4 * fours as usize);
+    let tensor = |[n, t, h, w]: [u32; 4]| vec![0.0; (n * t * h * w) as usize * count];
+    let (mut outputs, mut pooled) = (tensor([clips, frames, height, width]), tensor(pool.output));
+    wino_out(&WinoParams { channels: [channels, 0, channels, 0], ..*p }, input, bias, &mut outputs);
+    max_pool3d(&pool, &outputs, &mut pooled);
+    let [.., begin, length] = p.tiles.map(|v| v as usize);
+    let chunk = |[n, t, ..]: &[usize; 4]| (begin..begin + length).contains(&(n * p.frames[0] as usize + t));
+    for position in positions(pool.output).filter(chunk).map(|at| index(pool.output, at)) {
+        output[position * stored + first..][..count].copy_from_slice(&pooled[position * count..][..count]);
     }
 }
