@@ -9,8 +9,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;         // [N, T, H, W, C/4]
-@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;  // [N, To, Ho, Wo, C/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;         // [N, T, H, W, C/4]
+@group(0) @binding(2) var<storage, read_write> output: array<Stored>;  // [N, To, Ho, Wo, C/4]
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -136,7 +136,7 @@ fn plan(args: &PlanArgs) -> Result<Outcome> {
         width: args.width,
         input_size: args.input_size,
     };
-    let plan = Plan::new(&network, args.batch, args.frames)?;
+    let plan = Plan::new(&network, args.batch, args.frames)?.with_precision(args.precision.into());
     let device = args.device.as_ref().map(|request| pollster::block_on(Device::open(request, 0)));
     let device = device.transpose()?;
     print(format_args!("{plan}\n"))?;
@@ -159,6 +159,7 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
             serde_json::json!({
                 "backend": a.backend, "name": a.name, "driver": a.driver, "kind": a.kind,
                 "max_binding_bytes": a.limits.max_binding_bytes, "max_buffer_bytes": a.limits.max_buffer_bytes,
+                "shader_f16": a.shader_f16,
             })
         };
         let rows: Vec<_> = adapters.iter().map(row).collect();
@@ -170,7 +171,8 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
     for adapter in &adapters {
         let kind = format!("{:?}", adapter.kind).to_lowercase();
         let mib = adapter.limits.max_binding_bytes >> 20;
-        print(format_args!("{kind:<13} {adapter}, {mib} MiB per binding\n"))?;
+        let half = if adapter.shader_f16 { ", f16" } else { "" };
+        print(format_args!("{kind:<13} {adapter}, {mib} MiB per binding{half}\n"))?;
     }
     if adapters.is_empty() {
         print("no GPU adapter was found; i3d runs on the CPU\n")?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use i3d::backend::{Device, Model};
 use i3d::network::{I3d, LOGITS, Stream};
-use i3d::plan::Plan;
+use i3d::plan::{Plan, Precision};
 use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
 
@@ -67,7 +67,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<Outcome> {
 fn measure(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Entry> {
     let mut bench = Bench::open(args, stream)?;
     let bar = talk.bar(&format!("{stream} network"), u64::from(args.runs), Unit::Runs);
-    let plan = Plan::new(bench.model.network(), args.batch, args.frames)?;
+    let plan = bench.plan(args.batch, args.frames)?;
     bench.device.check(&plan)?;
     let input = noise(plan.buffers[i3d::plan::INPUT].shape.len());
     let first = bench.once(&plan, &input)?.0;
@@ -93,6 +93,7 @@ fn measure(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Entry> {
         stream,
         weights: bench.weights,
         device: bench.device.info(),
+        precision: bench.precision,
         frames: args.frames,
         batch: args.batch,
         input_size: bench.model.network().input_size,
@@ -113,6 +114,7 @@ fn measure(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Entry> {
 struct Bench {
     device: Device,
     model: Model,
+    precision: Precision,
     /// Where its weights come from.
     weights: String,
     /// Time to open the device and to load the weights.
@@ -125,6 +127,7 @@ impl Bench {
             Stream::Rgb => args.rgb.as_deref(),
             Stream::Flow => args.flow.as_deref(),
         };
+        let options = args.run.options()?;
         let open = || pollster::block_on(Device::open(&args.run.device, args.run.threads));
         let (start, device, weights, source) = match path {
             Some(path) => {
@@ -139,8 +142,13 @@ impl Bench {
                 (Instant::now(), open()?, weights, format!("random weights, seed {RANDOM_SEED}"))
             }
         };
-        let model = Model::new(&device, weights, &args.run.options())?;
-        Ok(Bench { device, model, weights: source, opening: start.elapsed() })
+        let model = Model::new(&device, weights, &options)?;
+        let precision = options.precision;
+        Ok(Bench { device, model, precision, weights: source, opening: start.elapsed() })
+    }
+
+    fn plan(&self, batch: usize, frames: usize) -> Result<Plan> {
+        Ok(Plan::new(self.model.network(), batch, frames)?.with_precision(self.precision))
     }
 
     /// One run, from handing over the clip to holding the logits: its time and the logits.

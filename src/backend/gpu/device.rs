@@ -6,7 +6,7 @@ use super::kernel::{Kernels, Pipeline};
 use super::manifest;
 use super::variants::{Class, Variants};
 use crate::error::{Error, Result};
-use crate::plan::DeviceLimits;
+use crate::plan::{DeviceLimits, Precision};
 
 /// What kind of machine an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -39,6 +39,8 @@ pub struct Adapter {
     pub kind: AdapterKind,
     /// How much one buffer and one binding hold.
     pub limits: DeviceLimits,
+    /// Whether shaders can read and write 16-bit floats.
+    pub shader_f16: bool,
     handle: wgpu::Adapter,
 }
 
@@ -67,6 +69,7 @@ impl Adapter {
                 max_binding_bytes: limits.max_storage_buffer_binding_size,
                 max_buffer_bytes: limits.max_buffer_size,
             },
+            shader_f16: handle.features().contains(wgpu::Features::SHADER_F16),
             handle,
         }
     }
@@ -144,8 +147,9 @@ impl Gpu {
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("i3d"),
-            // A clock for `i3d bench`, where there is one.
-            required_features: adapter.handle.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // A clock for `i3d bench` and 16-bit floats, where there are some.
+            required_features: adapter.handle.features()
+                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_F16),
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -174,16 +178,22 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// The compiled form of a kernel, with `constants` for its overrides; compiled now if nobody asked for it before.
+    /// The compiled form of a kernel, with `constants` for its overrides, for tensors stored as `precision` says; compiled
+    /// now if nobody asked for it before.
     ///
     /// # Errors
-    /// Variants that are not in the manifest, and what the driver says of the kernel.
-    pub fn pipeline(&self, kernel: &manifest::Kernel, constants: manifest::Variant) -> Result<Arc<Pipeline>> {
-        if !kernel.variants.contains(&constants) {
-            let problem = format!("kernel {} has no variant {constants:?}", kernel.name);
+    /// Variants and precisions that are not in the manifest, and what the driver says of the kernel.
+    pub fn pipeline(
+        &self,
+        kernel: &manifest::Kernel,
+        constants: manifest::Variant,
+        precision: Precision,
+    ) -> Result<Arc<Pipeline>> {
+        if !kernel.variants.contains(&constants) || !kernel.precisions().contains(&precision) {
+            let problem = format!("kernel {} has no variant {constants:?} for {precision}", kernel.name);
             return Err(Error::device(&self.adapter, problem));
         }
-        let pipeline = self.kernels.get(&self.device, kernel, constants);
+        let pipeline = self.kernels.get(&self.device, kernel, constants, precision);
         self.check()?;
         Ok(pipeline)
     }
@@ -210,8 +220,8 @@ impl Gpu {
         outcome.map_err(|_| Error::device(&self.adapter, "the driver dropped a submission; try --device cpu"))
     }
 
-    /// Reads `buffer` back, which must have been made for mapping.
-    pub(super) async fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>> {
+    /// Reads back the numbers of `buffer`, which must have been made for mapping.
+    pub(super) async fn read<T: bytemuck::Pod>(&self, buffer: &wgpu::Buffer) -> Result<Vec<T>> {
         let (sender, receiver) = futures_channel::oneshot::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |outcome| {
             if outcome.is_ok() {

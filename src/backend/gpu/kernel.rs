@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::manifest::{Kernel, Variant};
+use crate::plan::Precision;
 
 /// A compiled kernel variant.
 pub struct Pipeline {
@@ -10,33 +11,46 @@ pub struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
     /// Binding 0 is the uniform parameters with a dynamic offset, then what is read, then what is written.
     pub layout: wgpu::BindGroupLayout,
+    /// How its tensors are stored.
+    pub precision: Precision,
 }
 
-/// The kernel variants that somebody asked for, compiled: kernel name, values of its overrides, pipeline. An adapter uses
-/// a few of the manifest's, and compiling one takes a driver up to seconds.
+/// What a pipeline is one of: kernel name, values of its overrides, how tensors are stored.
+type Key = (&'static str, Variant, Precision);
+
+/// The kernel variants that somebody asked for, compiled. An adapter uses a few of the manifest's, and compiling one takes
+/// a driver up to seconds.
 #[derive(Default)]
-pub(super) struct Kernels(Mutex<Vec<(&'static str, Variant, Arc<Pipeline>)>>);
+pub(super) struct Kernels(Mutex<Vec<(Key, Arc<Pipeline>)>>);
 
 impl Kernels {
-    pub(super) fn get(&self, device: &wgpu::Device, kernel: &Kernel, constants: Variant) -> Arc<Pipeline> {
+    pub(super) fn get(
+        &self,
+        device: &wgpu::Device,
+        kernel: &Kernel,
+        constants: Variant,
+        precision: Precision,
+    ) -> Arc<Pipeline> {
+        let key = (kernel.name, constants, precision);
         let mut compiled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = compiled.iter().find(|(name, set, _)| *name == kernel.name && *set == constants);
-        if let Some((_, _, pipeline)) = found {
+        if let Some((_, pipeline)) = compiled.iter().find(|(known, _)| *known == key) {
             return pipeline.clone();
         }
-        let pipeline = Arc::new(Pipeline::compile(device, kernel, kernel.source, constants));
-        compiled.push((kernel.name, constants, pipeline.clone()));
+        let source = kernel.wgsl(precision);
+        let pipeline = Arc::new(Pipeline::compile(device, kernel, &source, constants, precision));
+        compiled.push((key, pipeline.clone()));
         pipeline
     }
 }
 
 impl Pipeline {
-    /// Compiles `source`, which is the kernel's own text or, in tests of the tests, a broken copy of it.
+    /// Compiles `source`, which is what [`Kernel::wgsl`] gives or, in tests of the tests, a broken copy of it.
     pub fn compile(
         device: &wgpu::Device,
         kernel: &Kernel,
         source: &str,
         constants: &[(&str, f64)],
+        precision: Precision,
     ) -> Pipeline {
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
@@ -84,6 +98,6 @@ impl Pipeline {
             },
             cache: None,
         });
-        Pipeline { pipeline, layout }
+        Pipeline { pipeline, layout, precision }
     }
 }

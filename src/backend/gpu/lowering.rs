@@ -3,6 +3,7 @@
 use super::Gpu;
 use super::launch::{Binding, Launch};
 use super::manifest;
+use super::numbers::encode;
 use super::pacer::dispatch_quantum;
 use super::product::{Product, RANGES, Range};
 use super::variants::Products;
@@ -54,7 +55,8 @@ pub(super) fn lower(
             mapped_at_creation: false,
         })
     };
-    let (launches, scratch) = launches(plan, weights, gpu.variants.products, observed);
+    let products = gpu.variants.products(plan.precision);
+    let (launches, scratch) = launches(plan, weights, products, observed);
     let buffers = Buffers {
         arenas: plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect(),
         points: create("points", scratch.points.max(16), usage),
@@ -93,7 +95,7 @@ pub(super) fn lower(
             groups.push(groups[index - 1].clone());
             continue;
         }
-        let pipeline = gpu.pipeline(launch.kernel, launch.constants)?;
+        let pipeline = gpu.pipeline(launch.kernel, launch.constants, launch.precision(plan))?;
         let first = part(&params, 0, launch.kernel.params.size as u64);
         let bound = launch.bindings.iter().map(|binding| buffers.resource(plan, weights, binding));
         let entries: Vec<_> = std::iter::once(first)
@@ -139,7 +141,11 @@ pub(super) fn launches(
                 all.extend(launches);
                 scratch = scratch.max(needed);
             }
-            Group::Siblings(range) if range.len() <= RANGES && outputs(plan, range.clone()).len() <= 2 => {
+            Group::Siblings(range)
+                if range.len() <= RANGES
+                    && runs(Algorithm::Pointwise)
+                    && outputs(plan, range.clone()).len() <= 2 =>
+            {
                 all.extend(pointwise(plan, range, None, weights, products));
             }
             Group::PoolConv(first) if pools(plan, first, weights, products) => {
@@ -373,7 +379,8 @@ pub(super) fn upload(gpu: &Gpu, plan: &Plan, lowered: &Lowered, input: &[f32]) {
         for (to, from) in padded.chunks_exact_mut(stride).zip(pixels.chunks_exact(c)) {
             to[..c].copy_from_slice(from);
         }
-        let offset = buffer.offset + (index * padded.len() * 4) as u64;
-        gpu.queue.write_buffer(&lowered.arenas[buffer.arena], offset, bytemuck::cast_slice(&padded));
+        let stored = encode(&padded, buffer.precision);
+        let offset = buffer.offset + (index * stored.len()) as u64;
+        gpu.queue.write_buffer(&lowered.arenas[buffer.arena], offset, &stored);
     }
 }

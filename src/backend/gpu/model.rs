@@ -9,12 +9,14 @@ use web_time::Instant;
 
 use super::Gpu;
 use super::lowering::{self, Lowered};
+use super::numbers::beyond;
 use super::pacer::Pacer;
 use super::weights::DeviceWeights;
-use crate::backend::{Observed, Output, Progress, RunOptions};
-use crate::error::Result;
+use crate::backend::device::no_f16;
+use crate::backend::{Device, Observed, Output, Progress, RunOptions};
+use crate::error::{Error, Result};
 use crate::network::I3d;
-use crate::plan::{BufferId, Plan};
+use crate::plan::{BufferId, Plan, Precision};
 use crate::weights::Weights;
 
 /// Submissions that may be under way at once: one runs, one waits, so that the device never idles.
@@ -27,6 +29,7 @@ const READY: usize = 2;
 pub struct GpuModel {
     gpu: Arc<Gpu>,
     network: I3d,
+    precision: Precision,
     weights: DeviceWeights,
     pacer: Pacer,
     /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
@@ -42,12 +45,18 @@ struct Ready {
 
 impl GpuModel {
     /// Uploads the weights.
+    ///
+    /// # Errors
+    /// 16-bit storage where the adapter has no such numbers, and what the driver says.
     pub fn new(gpu: Arc<Gpu>, weights: &Weights, options: &RunOptions) -> Result<GpuModel> {
-        let network = weights.network;
+        let (network, precision) = (weights.network, options.precision);
+        if precision == Precision::F16 && !gpu.adapter.shader_f16 {
+            return Err(no_f16(&Device::Gpu(gpu).info()));
+        }
         let pacer = Pacer::new(gpu.adapter.is_hardware());
         let weights = DeviceWeights::new(&gpu, weights, options)?;
         gpu.check()?;
-        Ok(GpuModel { gpu, network, weights, pacer, ready: Vec::new() })
+        Ok(GpuModel { gpu, network, precision, weights, pacer, ready: Vec::new() })
     }
 
     /// The network.
@@ -61,13 +70,17 @@ impl GpuModel {
     /// Unknown endpoints.
     pub fn launches(&self, plan: &Plan, observe: &[&str]) -> Result<usize> {
         let observed = Observed::new(plan, observe)?.ids();
-        Ok(lowering::launches(plan, &self.weights, self.gpu.variants.products, &observed).0.len())
+        let products = self.gpu.variants.products(self.precision);
+        Ok(lowering::launches(plan, &self.weights, products, &observed).0.len())
     }
 
     /// Runs `plan` on `input`.
     ///
     /// # Shapes
     /// `input` `[N, T, H, W, C]` of the plan's first buffer.
+    ///
+    /// # Errors
+    /// Plans for another precision, and those of [`Model::run`](crate::backend::Model::run).
     pub async fn run(
         &mut self,
         plan: &Plan,
@@ -75,6 +88,12 @@ impl GpuModel {
         observe: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Output> {
+        plan.require(self.precision)?;
+        if let Some(value) = beyond(input, self.precision) {
+            let problem =
+                format!("it holds {value}, f16 at most 65504; scale the clip, or use --precision f32");
+            return Err(Error::clip("clip", problem));
+        }
         let observed = Observed::new(plan, observe)?;
         // What is observed decides what may be fused.
         let ids = observed.ids();
@@ -93,7 +112,8 @@ impl GpuModel {
         let copies = self.submit(plan, &ready.lowered, &observed, progress).await?;
         let mut output = Output::default();
         for (id, staging) in copies {
-            output.insert(&plan.buffers[id], &self.gpu.read(&staging).await?);
+            let buffer = &plan.buffers[id];
+            output.insert(buffer, &self.gpu.decode(&staging, buffer.precision).await?);
         }
         self.ready.push(ready);
         Ok(output)

@@ -1,6 +1,7 @@
 //! Which variants of the kernels an adapter gets: the one table.
 
 use super::{Adapter, AdapterKind};
+use crate::plan::Precision;
 
 /// Families of adapters that want the same variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,21 @@ impl Class {
 }
 
 impl Variants {
+    /// How products run on tensors stored as `precision` says. In 16 bits there are tiles only: windows of uniform memory
+    /// cannot hold such numbers, and what is added up over several dispatches would be rounded in between.
+    pub fn products(&self, precision: Precision) -> Products {
+        match (precision, self.products) {
+            (Precision::F16, Products::Uniform) => Products::Tiled(0),
+            (_, products) => products,
+        }
+    }
+
+    /// Whether 1x1x1 convolutions run as products. Software adapters, on which tiles are slow, convolve directly where
+    /// they cannot have their own form of the products.
+    pub fn pointwise(&self, precision: Precision) -> bool {
+        precision == Precision::F32 || self.products != Products::Uniform
+    }
+
     /// The table. Tiles are rows x columns x channels of a step.
     ///
     /// The choice for software is measured on lavapipe. Those for hardware follow published sweeps (llama.cpp's pull request
