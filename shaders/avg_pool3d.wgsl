@@ -9,7 +9,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;         // [N, T, H, W, C/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;             // [N, T, H, W, C/4]
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;  // [N, To, Ho, Wo, C/4]
 
 @compute @workgroup_size(64)
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var iy = low.y; iy < low.y + p.window.y; iy++) {
             let row = ((n * p.input.y + it) * p.input.z + iy) * p.input.w;
             for (var ix = low.z; ix < low.z + p.window.z; ix++) {
-                sum += input[(row + ix) * channels + c];
+                sum += vec4<f32>(input[(row + ix) * channels + c]);
             }
         }
     }

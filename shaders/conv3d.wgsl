@@ -17,10 +17,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;    // [N, T, H, W, Ci/4]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;   // [kT, kH, kW, Ci, Co/4]
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;     // [Co/4]
-@group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;  // [N, To, Ho, Wo, stored/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;         // [N, T, H, W, Ci/4]
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;        // [kT, kH, kW, Ci, Co/4]
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;       // [Co/4]
+@group(0) @binding(4) var<storage, read_write> output: array<Stored>;  // [N, To, Ho, Wo, stored/4]
 
 const LANES: u32 = 64u;
 
@@ -46,11 +46,22 @@ fn address(n: i32, at: vec3<i32>, ok: bool) -> u32 {
     return p.source.x + select(0u, i * p.channels.x, ok);
 }
 
+// The weights of four input channels, whose rows lie `columns` apart, and four output channels.
+fn weights(at: u32, columns: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(
+        vec4<f32>(weight[at]),
+        vec4<f32>(weight[at + columns]),
+        vec4<f32>(weight[at + 2u * columns]),
+        vec4<f32>(weight[at + 3u * columns]),
+    );
+}
+
+// ReLU keeps what is no number, which `max` would make zero: broken results must not look like good ones.
 fn store(position: u32, column: u32, sum: vec4<f32>) {
     let count = p.output.x * p.output.y * p.output.z * p.output.w;
     if position < count && column < p.channels.y {
         let at = position * p.channels.z + p.channels.w + column;
-        output[at] = select(sum, max(sum, vec4<f32>(0.0)), p.stride.w == 1u);
+        output[at] = stored(select(sum, vec4<f32>(0.0), (sum < vec4<f32>(0.0)) & vec4<bool>(p.stride.w == 1u)));
     }
 }
 
@@ -106,20 +117,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 for (var ci = 0u; ci < p.source.y; ci++) {
                     // Columns are positions, rows are input channels.
                     let x = mat4x4<f32>(
-                        select(zero, input[i0], in0),
-                        select(zero, input[i1], in1),
-                        select(zero, input[i2], in2),
-                        select(zero, input[i3], in3),
+                        select(zero, vec4<f32>(input[i0]), in0),
+                        select(zero, vec4<f32>(input[i1]), in1),
+                        select(zero, vec4<f32>(input[i2]), in2),
+                        select(zero, vec4<f32>(input[i3]), in3),
                     );
-                    let r1 = row + columns;
-                    let r2 = r1 + columns;
-                    let r3 = r2 + columns;
                     // Columns are input channels, rows are output channels.
-                    acc0 += mat4x4<f32>(weight[row + c0], weight[r1 + c0], weight[r2 + c0], weight[r3 + c0]) * x;
-                    acc1 += mat4x4<f32>(weight[row + c1], weight[r1 + c1], weight[r2 + c1], weight[r3 + c1]) * x;
-                    acc2 += mat4x4<f32>(weight[row + c2], weight[r1 + c2], weight[r2 + c2], weight[r3 + c2]) * x;
-                    acc3 += mat4x4<f32>(weight[row + c3], weight[r1 + c3], weight[r2 + c3], weight[r3 + c3]) * x;
-                    row = r3 + columns;
+                    acc0 += weights(row + c0, columns) * x;
+                    acc1 += weights(row + c1, columns) * x;
+                    acc2 += weights(row + c2, columns) * x;
+                    acc3 += weights(row + c3, columns) * x;
+                    row += 4u * columns;
                     i0++;
                     i1++;
                     i2++;

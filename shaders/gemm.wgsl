@@ -33,11 +33,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;         // [points, rows, C/4]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;        // per range [points, taps, Ci, Co/4]
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;          // per range [Co/4]
-@group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;  // [points, rows, C/4]
-@group(0) @binding(5) var<storage, read_write> other: array<vec4<f32>>;   // [rows, C/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;         // [points, rows, C/4]
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;        // per range [points, taps, Ci, Co/4]
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;       // per range [Co/4]
+@group(0) @binding(4) var<storage, read_write> output: array<Stored>;  // [points, rows, C/4]
+@group(0) @binding(5) var<storage, read_write> other: array<Stored>;   // [rows, C/4]
 
 var<workgroup> inputs: array<vec4<f32>, INPUTS>;    // [ROWS, PITCH]
 var<workgroup> weights: array<vec4<f32>, WEIGHTS>;  // [4 * DEPTH, COLUMNS]
@@ -70,7 +70,7 @@ fn pooled(row: u32, channel: u32) -> vec4<f32> {
         for (var iy = low.y; iy < high.y; iy++) {
             let line = ((n * p.image.x + it) * p.image.y + iy) * p.image.z;
             for (var ix = low.z; ix < high.z; ix++) {
-                best = max(best, input[(line + ix) * p.input.x + channel]);
+                best = max(best, vec4<f32>(input[(line + ix) * p.input.x + channel]));
             }
         }
     }
@@ -86,10 +86,11 @@ struct Place {
     bias: u32,
 }
 
+// ReLU keeps what is no number, which `max` would make zero: broken results must not look like good ones.
 fn store(to: Place, row: u32, column: u32, sum: vec4<f32>) {
     if row < p.rows.x && column < to.columns {
         let value = sum + bias[to.bias + column];
-        let result = select(value, max(value, vec4<f32>(0.0)), p.output.w == 1u);
+        let result = stored(select(value, vec4<f32>(0.0), (value < vec4<f32>(0.0)) & vec4<bool>(p.output.w == 1u)));
         let at = to.base + row * to.stride + column;
         if to.other {
             other[at] = result;
@@ -145,7 +146,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 if POOL == 1u {
                     value = pooled(at, channels.x + channel);
                 } else {
-                    value = input[begin + at * p.input.x + channel];
+                    value = vec4<f32>(input[begin + at * p.input.x + channel]);
                 }
                 inputs[r * PITCH + e % DEPTH] = select(vec4<f32>(0.0), value, k < depth);
             }
@@ -153,7 +154,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var e = lane; e < WEIGHTS; e += THREADS) {
                 let k = min(4u * c + e / COLUMNS, 4u * depth - 1u);
                 let n = min(e % COLUMNS, last_column - column);
-                weights[e] = weight[first_weight + k * place.w + n];
+                weights[e] = vec4<f32>(weight[first_weight + k * place.w + n]);
             }
             workgroupBarrier();
             for (var k = 0u; k < DEPTH; k++) {

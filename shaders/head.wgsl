@@ -17,7 +17,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;           // [N, T, H, W, C/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;              // [N, T, H, W, C/4]
 @group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;          // [C, classes/4]
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;            // [classes/4]
 @group(0) @binding(4) var<storage, read_write> features: array<vec4<f32>>;  // [N, T', C/4]
@@ -34,7 +34,7 @@ fn average(n: u32, t: u32, c: u32) -> vec4<f32> {
     var total = vec4<f32>(0.0);
     var at = (n * p.input.y + t) * frame * p.head.y + c;
     for (var i = 0u; i < window; i++) {
-        total += input[at];
+        total += vec4<f32>(input[at]);
         at += p.head.y;
     }
     return total / f32(window);

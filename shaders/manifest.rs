@@ -7,6 +7,7 @@ use crate::backend::params::{
     ConvParams, FlowParams, GemmParams, HeadParams, MeanParams, PoolParams, WinoParams,
 };
 use crate::backend::{gpu, reference};
+use crate::plan::Precision;
 
 /// Values of a shader's `override` constants.
 pub type Variant = &'static [(&'static str, f64)];
@@ -28,6 +29,8 @@ pub struct Kernel {
     pub windows: &'static [(&'static str, u64)],
     /// The last bindings: what is written, with shapes.
     pub writes: &'static [(&'static str, &'static str)],
+    /// The bindings whose numbers are stored as the network's are, in the shader of type `Stored`; all others have 32 bits.
+    pub stored: &'static [&'static str],
     /// Values of `override` constants, one set per pipeline.
     pub variants: &'static [Variant],
     /// The function that dispatches it.
@@ -37,6 +40,22 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// How its tensors can be stored.
+    pub fn precisions(&self) -> &'static [Precision] {
+        if self.stored.is_empty() { &[Precision::F32] } else { &[Precision::F32, Precision::F16] }
+    }
+
+    /// The shader for tensors stored as `precision` says: where there are any, `shaders/stored/` says what `Stored` is. What is
+    /// added begins no line before the text's own, so that the numbers of lines in messages stay right.
+    pub fn wgsl(&self, precision: Precision) -> String {
+        let (first, last) = match precision {
+            _ if self.stored.is_empty() => ("", ""),
+            Precision::F32 => ("", include_str!("stored/f32.wgsl")),
+            Precision::F16 => ("enable f16; ", include_str!("stored/f16.wgsl")),
+        };
+        format!("{first}{}{last}", self.source)
+    }
+
     /// The size of the window through which `name` is read, if it is.
     pub fn window(&self, name: &str) -> Option<u64> {
         self.windows.iter().find(|(window, _)| *window == name).map(|(_, size)| *size)
@@ -128,6 +147,7 @@ pub const STEM: Kernel = Kernel {
     reads: &[("input", "[N, T, H, W, 4]"), ("weight", "[7, 7, 7, C, Co]"), ("bias", "[Co]")],
     windows: &[],
     writes: &[("output", "[N, To, Ho, Wo, Co]")],
+    stored: &["input", "weight", "output"],
     variants: &[&[("CHANNELS", 2.0)], &[("CHANNELS", 3.0)]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Conv(reference::conv3d),
@@ -142,6 +162,7 @@ pub const STEM_UNIFORM: Kernel = Kernel {
     reads: &[("input", "[N, T, H, W, 4]"), ("weight", "[taps, 7, 7, C, 32]"), ("bias", "[32]")],
     windows: &[("weight", 1 << 16), ("bias", 1 << 8)],
     writes: &[("output", "[N, To, Ho, Wo, Co]")],
+    stored: &[],
     variants: &[&[("CHANNELS", 2.0)], &[("CHANNELS", 3.0)]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Conv(reference::conv3d),
@@ -156,6 +177,7 @@ pub const CONV3D: Kernel = Kernel {
     reads: &[("input", "[N, T, H, W, Ci]"), ("weight", "[kT, kH, kW, Ci, Co]"), ("bias", "[Co]")],
     windows: &[],
     writes: &[("output", "[N, To, Ho, Wo, Co]")],
+    stored: &["input", "weight", "output"],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Conv(reference::conv3d),
@@ -202,6 +224,7 @@ pub const GEMM: Kernel = Kernel {
     reads: &[("input", "[points, rows, Ci]"), ("weight", "[points, taps, Ci, Co]"), ("bias", "[Co]")],
     windows: &[],
     writes: &[("output", "[points, rows, Co]"), ("other", "[rows, Co]")],
+    stored: &["input", "weight", "output", "other"],
     variants: GEMM_TILES.as_flattened(),
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Gemm(reference::gemm),
@@ -216,6 +239,7 @@ pub const GEMM_UNIFORM: Kernel = Kernel {
     reads: &[("input", "[rows, Ci]"), ("weight", "[taps, Ci, Co]"), ("bias", "[Co]")],
     windows: &[("weight", 1 << 16), ("bias", 1 << 8)],
     writes: &[("output", "[rows, Co]")],
+    stored: &[],
     variants: &[
         &[("COLUMNS", 8.0), ("ADD", 0.0)],
         &[("COLUMNS", 8.0), ("ADD", 1.0)],
@@ -235,6 +259,7 @@ pub const WINO_IN: Kernel = Kernel {
     reads: &[("input", "[N, T, H, W, Ci]")],
     windows: &[],
     writes: &[("output", "[36, frames, tiles, Ci]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::WinoIn(reference::wino_in),
@@ -249,6 +274,7 @@ pub const WINO_OUT: Kernel = Kernel {
     reads: &[("input", "[36, frames, tiles, Co]"), ("bias", "[Co]")],
     windows: &[],
     writes: &[("output", "[N, T, H, W, Co]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::WinoOut(reference::wino_out),
@@ -261,6 +287,7 @@ pub const WINO_POOL: Kernel = Kernel {
     source: include_str!("wino_pool.wgsl"),
     params: WINO_PARAMS,
     reads: &[("input", "[36, frames, tiles, Co]"), ("bias", "[Co]")],
+    stored: &[],
     windows: &[],
     writes: &[("output", "[N, T, Ho, Wo, Co]")],
     variants: &[&[]],
@@ -277,6 +304,7 @@ pub const MAX_POOL3D: Kernel = Kernel {
     reads: &[("input", "[N, T, H, W, C]")],
     windows: &[],
     writes: &[("output", "[N, To, Ho, Wo, C]")],
+    stored: &["input", "output"],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Pool(reference::max_pool3d),
@@ -290,6 +318,7 @@ pub const HEAD: Kernel = Kernel {
     source: include_str!("head.wgsl"),
     params: HEAD_PARAMS,
     reads: &[("input", "[N, T, H, W, C]"), ("weight", "[C, classes]"), ("bias", "[classes]")],
+    stored: &["input"],
     windows: &[],
     writes: &[("features", "[N, T', C]"), ("per_step", "[N, T', classes]"), ("logits", "[N, classes]")],
     variants: &[&[("CLASSES", 8.0)], &[("CLASSES", 64.0)]],
@@ -306,6 +335,7 @@ pub const AVG_POOL3D: Kernel = Kernel {
     reads: &[("input", "[N, T, H, W, C]")],
     windows: &[],
     writes: &[("output", "[N, To, Ho, Wo, C]")],
+    stored: &["input"],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Pool(reference::avg_pool3d),
@@ -320,6 +350,7 @@ pub const TIME_MEAN: Kernel = Kernel {
     reads: &[("input", "[N, T, C]")],
     windows: &[],
     writes: &[("output", "[N, C]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::lowering::lower),
     twin: Twin::Mean(reference::time_mean),
@@ -334,6 +365,7 @@ pub const FLOW_RESIZE: Kernel = Kernel {
     reads: &[("input", "[N, Hs, Ws]")],
     windows: &[],
     writes: &[("output", "[N, H, W]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_resize),
@@ -348,6 +380,7 @@ pub const FLOW_GRADIENT: Kernel = Kernel {
     reads: &[("input", "[N, H, W]")],
     windows: &[],
     writes: &[("output", "[2, N, H, W]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_gradient),
@@ -366,6 +399,7 @@ pub const FLOW_WARP: Kernel = Kernel {
     ],
     windows: &[],
     writes: &[("data", "[4, N, H, W]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow3(reference::flow_warp),
@@ -380,6 +414,7 @@ pub const FLOW_MEDIAN: Kernel = Kernel {
     reads: &[("state", "[6, N, H, W], [N, H, W/64]"), ("stopped", "[N]")],
     windows: &[],
     writes: &[("output", "[2, N, H, W]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow2(reference::flow_median),
@@ -394,6 +429,7 @@ pub const FLOW_STEP: Kernel = Kernel {
     reads: &[("data", "[4, N, H, W]"), ("stopped", "[N]")],
     windows: &[],
     writes: &[("state", "[6, N, H, W], [N, H, W/64]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow2(reference::flow_step),
@@ -408,6 +444,7 @@ pub const FLOW_DUAL: Kernel = Kernel {
     reads: &[("stopped", "[N]")],
     windows: &[],
     writes: &[("state", "[6, N, H, W], [N, H, W/64]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_dual),
@@ -422,6 +459,7 @@ pub const FLOW_STOP: Kernel = Kernel {
     reads: &[("state", "[6, N, H, W], [N, H, W/64]")],
     windows: &[],
     writes: &[("stopped", "[N]")],
+    stored: &[],
     variants: &[&[]],
     caller: caller!(gpu::GpuFlow::flows),
     twin: Twin::Flow1(reference::flow_stop),

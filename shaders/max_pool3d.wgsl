@@ -12,8 +12,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;         // [N, T, H, W, C/4]
-@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;  // [N, To, Ho, Wo, C/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;         // [N, T, H, W, C/4]
+@group(0) @binding(2) var<storage, read_write> output: array<Stored>;  // [N, To, Ho, Wo, C/4]
 
 const NEVER: vec4<f32> = vec4<f32>(-3.4e38);  // wins no maximum
 
@@ -54,12 +54,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var it = low.x; it < high.x; it++) {
                 var at = (((n * p.input.y + it) * p.input.z + low.y) * p.input.w + u32(column)) * channels + c;
                 for (var iy = low.y; iy < high.y; iy++) {
-                    last = max(last, input[at]);
+                    last = max(last, vec4<f32>(input[at]));
                     at += p.input.w * channels;
                 }
             }
             best = max(best, last);
         }
-        output[(rows * p.output.w + x) * channels + c] = best;
+        output[(rows * p.output.w + x) * channels + c] = Stored(best);
     }
 }

@@ -17,32 +17,37 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;    // [N, T, H, W]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;   // [7, 7, 7, CHANNELS, Co/4]
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;     // [Co/4]
-@group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>;  // [N, To, Ho, Wo, stored/4]
+@group(0) @binding(1) var<storage, read> input: array<Stored>;         // [N, T, H, W]
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;        // [7, 7, 7, CHANNELS, Co/4]
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;       // [Co/4]
+@group(0) @binding(4) var<storage, read_write> output: array<Stored>;  // [N, To, Ho, Wo, stored/4]
 
 // The pixel in column `x` of the row that starts at `row`; zero outside the row.
 fn pixel(row: u32, x: i32, ok: bool) -> vec4<f32> {
     let inside = ok && x >= 0 && x < i32(p.input.w);
-    return select(vec4<f32>(0.0), input[select(0u, row + u32(x), inside)], inside);
+    return select(vec4<f32>(0.0), vec4<f32>(input[select(0u, row + u32(x), inside)]), inside);
+}
+
+fn weight_at(at: u32) -> vec4<f32> {
+    return vec4<f32>(weight[at]);
 }
 
 // What one kernel column adds for one group of four output channels: weights [CHANNELS, 4] times pixels
 // [CHANNELS, 4 columns]; `at` is the first of its weights, rows lie `columns` apart.
 fn taps(at: u32, columns: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> mat4x4<f32> {
     if CHANNELS == 2u {
-        let w = mat2x4<f32>(weight[at], weight[at + columns]);
+        let w = mat2x4<f32>(weight_at(at), weight_at(at + columns));
         return w * mat4x2<f32>(a.xy, b.xy, c.xy, d.xy);
     }
-    let w = mat3x4<f32>(weight[at], weight[at + columns], weight[at + 2u * columns]);
+    let w = mat3x4<f32>(weight_at(at), weight_at(at + columns), weight_at(at + 2u * columns));
     return w * mat4x3<f32>(a.xyz, b.xyz, c.xyz, d.xyz);
 }
 
+// ReLU keeps what is no number, which `max` would make zero: broken results must not look like good ones.
 fn store(position: u32, ok: bool, column: u32, sum: vec4<f32>) {
     if ok && column < p.channels.y {
         let at = position * p.channels.z + p.channels.w + column;
-        output[at] = select(sum, max(sum, vec4<f32>(0.0)), p.stride.w == 1u);
+        output[at] = stored(select(sum, vec4<f32>(0.0), (sum < vec4<f32>(0.0)) & vec4<bool>(p.stride.w == 1u)));
     }
 }
 

@@ -77,10 +77,15 @@ impl Classifier {
         Classifier { device, options, networks: Vec::new(), labels: Vec::new(), fusion: Fusion::default() }
     }
 
-    /// Chooses how the networks that are added from now on are run.
+    /// Chooses how networks are run, before the first of them is added.
     pub fn with_options(mut self, options: RunOptions) -> Classifier {
         self.options = options;
         self
+    }
+
+    /// How its networks are run.
+    pub fn options(&self) -> &RunOptions {
+        &self.options
     }
 
     /// Adds the network of a checkpoint, the stream being that of its input channels. Labels come with the checkpoint,
@@ -231,7 +236,7 @@ impl Classifier {
     ) -> Result<Output> {
         let index = self.index_for("clip", clip)?;
         let Network { stream, model, .. } = &mut self.networks[index];
-        let plan = Plan::new(model.network(), 1, clip.frames)?;
+        let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(self.options.precision);
         model.run(&plan, &clip.data, observe, &mut |p| progress(*stream, p)).await
     }
 
@@ -263,8 +268,9 @@ impl Classifier {
         frames: usize,
         input: &[f32],
     ) -> Result<Run> {
+        let precision = self.options.precision;
         let model = self.model(stream)?;
-        let plan = Plan::new(model.network(), batch, frames)?;
+        let plan = Plan::new(model.network(), batch, frames)?.with_precision(precision);
         model.begin(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
     }
 
@@ -279,7 +285,7 @@ impl Classifier {
         let Network { stream, model, .. } = &mut self.networks[index];
         let stream = *stream;
         let mut progress = |p| progress(stream, p);
-        let plan = Plan::new(model.network(), 1, clip.frames)?;
+        let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(self.options.precision);
         let head = if self.device.holds(&plan) {
             let mut output =
                 model.run(&plan, &clip.data, &[FEATURES, LOGITS_PER_STEP], &mut progress).await?;
@@ -289,14 +295,14 @@ impl Classifier {
             };
             Head { features: take(FEATURES)?, per_step: take(LOGITS_PER_STEP)? }
         } else {
-            let tiling = Tiling::for_device(model.network(), &self.device)?;
+            let tiling = Tiling::for_device(model.network(), &self.device, self.options.precision)?;
             log::info!("{stream}: {} frames in tiles of {}", clip.frames, 4 * tiling.front);
-            let mut run = TiledRun::new(model.network(), clip.frames, tiling)?;
+            let mut run = TiledRun::new(model.network(), clip.frames, tiling, self.options.precision)?;
             for frame in clip.data.chunks_exact(clip.frame_len()) {
                 run.push(model, frame.to_vec(), &mut progress).await?;
             }
             run.finish()?
         };
-        StreamResult::new(stream, head, start.elapsed().as_secs_f64(), &self.device.info())
+        StreamResult::new(stream, head, start.elapsed().as_secs_f64(), self)
     }
 }

@@ -6,18 +6,21 @@ mod arena;
 mod group;
 mod limits;
 mod part;
+mod precision;
 mod table;
 
 pub use arena::ALIGNMENT;
 pub use group::Group;
 pub use limits::DeviceLimits;
 pub use part::{Part, TimeRange};
+pub use precision::Precision;
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::network::{
-    FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Node, Operation, Shape, Source, Target, same_padding,
+    FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Node, Operation, Shape, Source, Target, Unit,
+    same_padding,
 };
 
 /// Index of a [`Buffer`] in [`Plan::buffers`].
@@ -33,6 +36,8 @@ pub struct Buffer {
     pub name: String,
     /// Shape `[N, T, H, W, C]`.
     pub shape: Shape,
+    /// How its values are stored.
+    pub precision: Precision,
     /// First step that writes it; 0 for the input.
     pub first: usize,
     /// Last step that reads or writes it.
@@ -50,9 +55,9 @@ impl Buffer {
         self.shape.c.next_multiple_of(4)
     }
 
-    /// Bytes as they are stored, 32-bit floats.
+    /// Bytes as they are stored.
     pub fn stored_bytes(&self) -> u64 {
-        self.shape.with_channels(self.stored_channels()).bytes()
+        self.bytes(self.stored_channels())
     }
 }
 
@@ -151,10 +156,12 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Activations; the first is the input.
     pub buffers: Vec<Buffer>,
+    /// How the model that runs it stores weights and activations.
+    pub precision: Precision,
 }
 
 impl Plan {
-    /// Plans `network` for `batch` clips of `frames` frames.
+    /// Plans `network` for `batch` clips of `frames` frames, stored as 32-bit floats; see [`Plan::with_precision`].
     ///
     /// # Errors
     /// Clips shorter than [`MIN_FRAMES`], empty batches and networks that cannot be built.
@@ -168,9 +175,7 @@ impl Plan {
                 "{frames} frames are too few: the network needs at least {MIN_FRAMES}; loop the clip or give a longer one"
             )));
         }
-        let Builder { steps, mut buffers } = Builder::whole(network, batch, frames);
-        arena::assign(&steps, &mut buffers);
-        Ok(Plan { network: *network, batch, frames, steps, buffers })
+        Ok(Builder::whole(network, batch, frames).place(network, batch, frames))
     }
 
     /// The names whose values a run can hand out: every endpoint, the features and the logits per time step.
@@ -212,9 +217,10 @@ impl Plan {
         self.arenas().iter().sum()
     }
 
-    /// Bytes of the folded weights, 32-bit floats.
+    /// Bytes of the folded weights and of the biases, which have 32 bits.
     pub fn weight_bytes(&self) -> u64 {
-        self.network.units().iter().map(|u| 4 * (u.weights() + u.out_channels) as u64).sum()
+        let weights = |u: &Unit| self.precision.of_weights(u).bytes() * u.weights() as u64;
+        self.network.units().iter().map(|u| weights(u) + 4 * u.out_channels as u64).sum()
     }
 }
 
@@ -224,7 +230,8 @@ fn is_observable(name: &str) -> bool {
 }
 
 fn buffer(name: &str, shape: Shape, first: usize) -> Buffer {
-    Buffer { name: name.into(), shape, first, last: first, arena: 0, offset: 0 }
+    let precision = Precision::F32;
+    Buffer { name: name.into(), shape, precision, first, last: first, arena: 0, offset: 0 }
 }
 
 /// The plan while it grows.
@@ -241,6 +248,14 @@ impl Builder {
         let mut builder = Builder { steps: Vec::new(), buffers: vec![buffer("input", input, 0)] };
         builder.record(network);
         builder
+    }
+
+    /// The plan, with a place for every buffer.
+    fn place(self, network: &I3d, batch: usize, frames: usize) -> Plan {
+        let Builder { steps, mut buffers } = self;
+        arena::outlive(&steps, &mut buffers);
+        let plan = Plan { network: *network, batch, frames, steps, buffers, precision: Precision::F32 };
+        plan.with_precision(Precision::F32)
     }
 
     fn record(&mut self, network: &I3d) {

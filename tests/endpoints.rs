@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use common::{Random, Tolerance, compare};
 use i3d::backend::cpu::CpuModel;
-use i3d::backend::gpu::{Class, GpuModel, Variants};
+use i3d::backend::gpu::{Class, Gpu, GpuModel, Variants};
 use i3d::backend::{Device, Model, Output, Progress, RunOptions, reference};
-use i3d::network::{I3d, Stream};
-use i3d::plan::{INPUT, Plan};
+use i3d::classifier::{Classifier, ModelSource};
+use i3d::clip::Clip;
+use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
+use i3d::plan::{INPUT, Plan, Precision};
 use i3d::weights::Weights;
 
 /// Networks and clips whose sizes divide nothing.
@@ -40,13 +42,13 @@ fn problem((network, batch, frames): (I3d, usize, usize)) -> Problem {
     Problem { plan, network, input, want }
 }
 
-fn assert_endpoints(problem: &Problem, got: &Output, observed: &[&str]) {
+fn assert_endpoints(problem: &Problem, got: &Output, observed: &[&str], tolerance: Tolerance) {
     for &name in observed {
         let (got, want) = (got.get(name).expect(name), problem.want.get(name).expect(name));
         assert_eq!(got.shape, want.shape, "{name}");
         let spread = want.data.iter().fold(0f32, |m, v| m.max(v.abs()));
         assert!(spread > 1e-3, "{name} is all but zero: the comparison would say nothing");
-        compare(&got.data, &want.data, Tolerance::NETWORK)
+        compare(&got.data, &want.data, tolerance)
             .unwrap_or_else(|e| panic!("{:?} {name}: {e}", problem.network));
     }
 }
@@ -67,24 +69,38 @@ fn the_cpu_backend_computes_what_the_twins_compute() {
                 })
                 .expect("the CPU backend runs");
             assert_eq!(last, problem.plan.macs(), "progress ends at the end");
-            assert_endpoints(&problem, &got, &observe);
+            assert_endpoints(&problem, &got, &observe, Tolerance::NETWORK);
         }
     }
 }
 
+const PRECISE: RunOptions = RunOptions { precise: true, precision: Precision::F32 };
+const HALF: RunOptions = RunOptions { precise: false, precision: Precision::F16 };
+
 /// Runs the problem with the kernels that adapters of `class` get.
-fn check_on_gpu(problem: &Problem, class: Class, precise: bool) {
+fn check_on_gpu(problem: &Problem, class: Class, options: RunOptions) {
     let Some(mut gpu) = common::gpu() else { return };
     Arc::get_mut(&mut gpu).expect("nobody else has it").variants = Variants::of(class);
     let weights = Weights::random(&problem.network, 3);
-    let mut model = GpuModel::new(gpu, &weights, &RunOptions { precise }).expect("the weights fit");
-    let all = problem.plan.observable();
+    let mut model = GpuModel::new(gpu, &weights, &options).expect("the weights fit");
+    let plan = problem.plan.clone().with_precision(options.precision);
+    let all = plan.observable();
     // What is observed decides what is fused, and a second run meets memory full of old values.
     for observe in [&all[..], &["Logits"], &["Logits"]] {
         let mut progress = |_| ();
-        let run = model.run(&problem.plan, &problem.input, observe, &mut progress);
+        let run = model.run(&plan, &problem.input, observe, &mut progress);
         let got = pollster::block_on(run).expect("the GPU backend runs");
-        assert_endpoints(problem, &got, observe);
+        if options.precision == Precision::F32 {
+            assert_endpoints(problem, &got, observe, Tolerance::NETWORK);
+            continue;
+        }
+        assert_endpoints(problem, &got, observe, Tolerance::NETWORK_IN_F16);
+        for &name in observe {
+            let stored = |&v: &f32| half::f16::from_f32(v).to_f32() == v;
+            let head = [FEATURES, LOGITS_PER_STEP, LOGITS].contains(&name);
+            let in_f16 = got.get(name).expect(name).data.iter().all(stored);
+            assert_eq!(in_f16, !head, "{name}: the head alone keeps 32 bits");
+        }
     }
 }
 
@@ -92,7 +108,7 @@ fn check_on_gpu(problem: &Problem, class: Class, precise: bool) {
 fn the_gpu_backend_computes_what_the_twins_compute() {
     for problem in cases().into_iter().map(problem) {
         for class in [Class::Software, Class::Other] {
-            check_on_gpu(&problem, class, false);
+            check_on_gpu(&problem, class, RunOptions::default());
         }
     }
 }
@@ -125,10 +141,87 @@ fn every_launch_of_the_gpu_backend_is_timed() {
 fn every_class_of_adapters_gets_kernels_that_work() {
     let problem = problem(cases().remove(0));
     for class in [Class::Nvidia, Class::Amd, Class::Intel, Class::Apple] {
-        check_on_gpu(&problem, class, false);
+        check_on_gpu(&problem, class, RunOptions::default());
     }
-    check_on_gpu(&problem, Class::Software, true);
-    check_on_gpu(&problem, Class::Other, true);
+    check_on_gpu(&problem, Class::Software, PRECISE);
+    check_on_gpu(&problem, Class::Other, PRECISE);
+}
+
+/// The test device, if it has 16-bit floats.
+fn gpu_with_f16() -> Option<Arc<Gpu>> {
+    let gpu = common::gpu()?;
+    if !gpu.adapter.shader_f16 {
+        eprintln!("SKIPPED: {} has no f16", gpu.adapter);
+    }
+    gpu.adapter.shader_f16.then_some(gpu)
+}
+
+#[test]
+fn networks_in_f16_compute_what_the_twins_compute() {
+    if gpu_with_f16().is_none() {
+        return;
+    }
+    for problem in cases().into_iter().map(problem) {
+        for class in [Class::Software, Class::Other, Class::Apple] {
+            check_on_gpu(&problem, class, HALF);
+        }
+    }
+}
+
+#[test]
+fn f16_takes_half_the_memory_and_plans_of_its_own() {
+    let Some(gpu) = gpu_with_f16() else { return };
+    let Problem { plan, network, input, .. } = problem(cases().remove(0));
+    let weights = Weights::random(&network, 3);
+    let mut bytes = [0, 0];
+    for (options, bytes) in [PRECISE, HALF].into_iter().zip(&mut bytes) {
+        let mut model = GpuModel::new(gpu.clone(), &weights, &options).expect("the weights fit");
+        let plan = plan.clone().with_precision(options.precision);
+        pollster::block_on(model.run(&plan, &input, &["Logits"], &mut |_| ())).expect("runs");
+        *bytes = plan.activation_bytes();
+        assert!(model.memory_bytes() >= plan.activation_bytes() + plan.weight_bytes());
+    }
+    assert!(bytes[1] < bytes[0] * 6 / 10, "{bytes:?}");
+    let mut model = GpuModel::new(gpu, &weights, &HALF).expect("the weights fit");
+    let message = pollster::block_on(model.run(&plan, &input, &["Logits"], &mut |_| ())).expect_err("f32");
+    assert!(message.to_string().contains("one for f32, the model stores f16"), "{message}");
+}
+
+#[test]
+fn values_beyond_f16_are_an_error() {
+    let Some(gpu) = gpu_with_f16() else { return };
+    let network = I3d { classes: 3, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let source = ModelSource { source: "random".into(), sha256: None };
+    // The usual weights and values, times so much.
+    let classify = |weights: f32, values: f32| {
+        let mut scaled = Weights::random(&network, 3);
+        scaled.units.iter_mut().flat_map(|unit| &mut unit.kernel).for_each(|value| *value *= weights);
+        let classifier = Classifier::new(Device::Gpu(gpu.clone())).with_options(HALF);
+        let mut classifier = classifier.with_weights(scaled, source.clone(), None)?;
+        let data = Random(1).vec(9 * 32 * 32 * 3).into_iter().map(|value| values * value).collect();
+        let clip = Clip { frames: 9, height: 32, width: 32, channels: 3, data };
+        pollster::block_on(classifier.classify(&[&clip], &mut |_, _| ()))
+    };
+    classify(1.0, 1.0).expect("the usual range");
+    for (weights, values, said) in [
+        (1.0, 1e6, "65504; scale the clip, or use --precision f32"),
+        (1e7, 1.0, "f16 holds at most 65504; use --precision f32"),
+        (1e3, 1.0, "the logits are not finite: a value went beyond 65504"),
+    ] {
+        let message = classify(weights, values).expect_err("too large").to_string();
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[test]
+fn the_cpu_has_no_f16() {
+    let network = I3d { classes: 3, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let made = Model::new(&Device::Cpu { threads: 1 }, Weights::random(&network, 3), &HALF);
+    let message = made.err().expect("no f16").to_string();
+    assert!(
+        message.contains("--precision f16 needs a GPU") && message.contains("1 thread (cpu)"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -151,7 +244,7 @@ fn two_clips_are_under_way_at_once() {
             let mut done = 0;
             let mut progress = |p: Progress| done = p.done_macs;
             let output = pollster::block_on(model.finish(run, &mut progress)).expect("it ends");
-            assert_endpoints(problem, &output, &["Logits"]);
+            assert_endpoints(problem, &output, &["Logits"], Tolerance::NETWORK);
             assert!(done == 0 || done == problem.plan.macs(), "turn {turn}: {done}");
         }
     }

@@ -5,27 +5,38 @@
 use std::collections::BTreeSet;
 
 use i3d::backend::gpu::manifest::{self, Kernel};
+use i3d::plan::Precision;
 use naga::back::{hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, TypeInner};
 
-/// Parsed and validated with nothing that a browser lacks.
-fn parse(kernel: &Kernel) -> Result<(Module, ModuleInfo), String> {
+/// Parsed and validated with nothing that a browser lacks, but for 16-bit floats where tensors are stored so.
+fn parse(kernel: &Kernel, precision: Precision) -> Result<(Module, ModuleInfo), String> {
+    let capabilities = match precision {
+        Precision::F32 => Capabilities::default(),
+        Precision::F16 => Capabilities::default() | Capabilities::SHADER_FLOAT16,
+    };
+    let source = kernel.wgsl(precision);
     let mut options = naga::front::wgsl::Options::new();
-    options.capabilities = Capabilities::default();
+    options.capabilities = capabilities;
     let module = naga::front::wgsl::Frontend::new_with_options(options)
-        .parse(kernel.source)
-        .map_err(|e| e.emit_to_string_with_path(kernel.source, kernel.file))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::default())
+        .parse(&source)
+        .map_err(|e| e.emit_to_string_with_path(&source, kernel.file))?;
+    let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
-        .map_err(|e| e.emit_to_string_with_path(kernel.source, kernel.file))?;
+        .map_err(|e| e.emit_to_string_with_path(&source, kernel.file))?;
     Ok((module, info))
+}
+
+/// Every kernel, for every way in which its tensors can be stored.
+fn forms() -> impl Iterator<Item = (&'static Kernel, Precision)> {
+    manifest::ALL.iter().flat_map(|&kernel| kernel.precisions().iter().map(move |&p| (kernel, p)))
 }
 
 fn each_variant(check: impl Fn(&Kernel, &Module, &ModuleInfo) -> Result<(), String>) {
     let mut failures = Vec::new();
-    for kernel in manifest::ALL {
-        match parse(kernel) {
+    for (kernel, precision) in forms() {
+        match parse(kernel, precision) {
             Err(e) => failures.push(e),
             Ok((module, info)) => {
                 for &variant in kernel.variants {
@@ -33,7 +44,9 @@ fn each_variant(check: impl Fn(&Kernel, &Module, &ModuleInfo) -> Result<(), Stri
                     let outcome = process_overrides(&module, &info, None, &constants)
                         .map_err(|e| e.to_string())
                         .and_then(|(module, info)| check(kernel, &module, &info));
-                    failures.extend(outcome.err().map(|e| format!("{} {variant:?}: {e}", kernel.file)));
+                    failures.extend(
+                        outcome.err().map(|e| format!("{} {precision} {variant:?}: {e}", kernel.file)),
+                    );
                 }
             }
         }
@@ -91,8 +104,8 @@ fn translates_to_hlsl() {
 
 #[test]
 fn parameter_structs_match_field_for_field() {
-    for kernel in manifest::ALL {
-        let (module, _) = parse(kernel).expect("valid");
+    for (kernel, precision) in forms() {
+        let (module, _) = parse(kernel, precision).expect("valid");
         let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Params"));
         let Some((_, naga::Type { inner: TypeInner::Struct { members, span }, .. })) = found else {
             panic!("{} has no struct Params", kernel.file)
@@ -106,14 +119,14 @@ fn parameter_structs_match_field_for_field() {
 
 #[test]
 fn bindings_are_those_of_the_manifest() {
-    for kernel in manifest::ALL {
-        let (module, _) = parse(kernel).expect("valid");
-        let mut bindings: Vec<(u32, String, bool)> = module
+    for (kernel, precision) in forms() {
+        let (module, _) = parse(kernel, precision).expect("valid");
+        let mut bindings: Vec<(u32, String, bool, bool)> = module
             .global_variables
             .iter()
             .filter_map(|(_, v)| {
                 let writes = matches!(v.space, naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE));
-                v.binding.map(|b| (b.binding, v.name.clone().unwrap_or_default(), writes))
+                v.binding.map(|b| (b.binding, v.name.clone().unwrap_or_default(), writes, is_f16(&module, v.ty)))
             })
             .collect();
         bindings.sort();
@@ -121,9 +134,17 @@ fn bindings_are_those_of_the_manifest() {
         let all = std::iter::once(("p".to_string(), false))
             .chain(reads)
             .chain(kernel.writes.iter().map(|(name, _)| (name.to_string(), true)));
-        let want: Vec<(u32, String, bool)> = all.enumerate().map(|(i, (n, w))| (i as u32, n, w)).collect();
+        let stored = |name: &str| precision == Precision::F16 && kernel.stored.contains(&name);
+        let want: Vec<(u32, String, bool, bool)> =
+            all.enumerate().map(|(i, (n, w))| (i as u32, n.clone(), w, stored(&n))).collect();
         assert_eq!(bindings, want, "{}", kernel.file);
     }
+}
+
+/// Whether a type is an array of vectors of 16-bit floats.
+fn is_f16(module: &Module, ty: naga::Handle<naga::Type>) -> bool {
+    let TypeInner::Array { base, .. } = module.types[ty].inner else { return false };
+    matches!(module.types[base].inner, TypeInner::Vector { scalar: naga::Scalar::F16, .. })
 }
 
 #[test]
@@ -132,5 +153,5 @@ fn a_capability_that_browsers_lack_is_refused() {
         source: "@compute @workgroup_size(1) fn main() { var x = 1.0lf; _ = x; }",
         ..manifest::CONV3D
     };
-    assert!(parse(&kernel).is_err(), "f64 passed the baseline");
+    assert!(parse(&kernel, Precision::F32).is_err(), "f64 passed the baseline");
 }

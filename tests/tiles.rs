@@ -8,7 +8,7 @@ use i3d::backend::{Device, Model, RunOptions, TiledRun, Tiling, reference};
 use i3d::classifier::{Arrival, Classification, Classifier, LongClip, ModelSource, Timeline, Windows};
 use i3d::clip::Clip;
 use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
-use i3d::plan::{DeviceLimits, INPUT, Part, Plan};
+use i3d::plan::{DeviceLimits, INPUT, Part, Plan, Precision};
 use i3d::weights::Weights;
 
 fn network() -> I3d {
@@ -29,7 +29,7 @@ fn check(model: &mut Model, frames: usize, tilings: &[Tiling]) {
             assert!(p.done_macs >= last);
             last = p.done_macs;
         };
-        let mut run = TiledRun::new(&network, frames, tiling).expect("plans");
+        let mut run = TiledRun::new(&network, frames, tiling, Precision::F32).expect("plans");
         for frame in input.chunks_exact(input.len() / frames) {
             pollster::block_on(run.push(model, frame.to_vec(), &mut progress)).expect("the tiles run");
         }
@@ -195,15 +195,15 @@ fn wrong_parts_are_refused() {
 #[test]
 fn the_webgpu_baseline_holds_full_size_tiles() {
     let network = I3d::paper(Stream::Rgb, 400);
-    let tiling = Tiling::within(&network, &DeviceLimits::WEBGPU).expect("a tile fits");
+    let tiling = Tiling::within(&network, &DeviceLimits::WEBGPU, Precision::F32).expect("a tile fits");
     assert!(tiling.front >= 8 && tiling.back >= 8, "{tiling:?}");
     let tiny = DeviceLimits { max_binding_bytes: 1 << 20, ..DeviceLimits::WEBGPU };
-    assert!(Tiling::within(&network, &tiny).is_err());
+    assert!(Tiling::within(&network, &tiny, Precision::F32).is_err());
 }
 
 #[test]
 fn a_clip_that_ends_early_is_an_error() {
-    let run = TiledRun::new(&network(), 40, Tiling::DEFAULT).expect("plans");
+    let run = TiledRun::new(&network(), 40, Tiling::DEFAULT, Precision::F32).expect("plans");
     let message = run.finish().expect_err("no frame came").to_string();
     assert!(message.contains("0 frames") && message.contains("40"), "{message}");
 }

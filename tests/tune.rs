@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use common::Random;
 use i3d::backend::gpu::{Adapter, Class, DeviceStore, Gpu, Reference, Trial, Variants, Verdict, tune};
 use i3d::network::{I3d, Stream};
+use i3d::plan::Precision;
 use i3d::weights::Weights;
 
 fn problem() -> (Weights, Reference) {
@@ -90,7 +91,7 @@ fn a_device_opens_with_what_the_host_remembers() {
         let gpu = open(&memory);
         assert_eq!(gpu.variants, tuned);
         let kernel = &i3d::backend::gpu::manifest::TIME_MEAN;
-        gpu.pipeline(kernel, kernel.variants[0]).expect("it compiles");
+        gpu.pipeline(kernel, kernel.variants[0], Precision::F32).expect("it compiles");
         drop(gpu);
         if adapter.backend == "vulkan" {
             assert!(memory.pipelines.lock().expect("nobody panicked").is_some(), "nothing was kept");

@@ -4,7 +4,7 @@ mod bench;
 mod values;
 
 pub use bench::BenchArgs;
-pub use values::{Frames, FusionArg, PresetArg, QuantizeArg, StreamArg, Streams};
+pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
 use values::{parse_frames, parse_threads};
 
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use i3d::backend::{DeviceRequest, RunOptions};
 use i3d::video::Rate;
+use i3d::{Error, Result};
 
 /// What are people doing in this video?
 ///
@@ -100,12 +101,27 @@ pub struct RunArgs {
     /// Direct convolution only: slower, and free of the rounding that faster algorithms add (about 1e-5 of a logit)
     #[arg(long)]
     pub precise: bool,
+    /// How the networks' weights and activations are stored; f16 needs a GPU that has it (see `i3d devices`)
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: PrecisionArg,
 }
 
 impl RunArgs {
     /// How the networks are run.
-    pub fn options(&self) -> RunOptions {
-        RunOptions { precise: self.precise }
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub fn options(&self) -> Result<RunOptions> {
+        let problem = match (self.precision, self.precise, &self.device) {
+            (PrecisionArg::F16, true, _) => {
+                "--precise is about rounding that --precision f16 exceeds; leave one of them out"
+            }
+            (PrecisionArg::F16, _, DeviceRequest::Cpu) => {
+                "--device cpu has no 16-bit floats; use --precision f32, or a GPU that has them (see `i3d devices`)"
+            }
+            (_, precise, _) => return Ok(RunOptions { precise, precision: self.precision.into() }),
+        };
+        Err(Error::Usage(problem.into()))
     }
 }
 
@@ -279,7 +295,7 @@ pub struct CompareArgs {
     /// The last endpoint to compare [default: Logits]
     #[arg(long, value_name = "NAME")]
     pub until: Option<String>,
-    /// The device to compare with
+    /// The device to compare with, always in f32
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub against: DeviceRequest,
     /// What to run.
@@ -314,6 +330,9 @@ pub struct PlanArgs {
     /// Height and width of the clip in pixels
     #[arg(long, default_value_t = 224, value_name = "PIXELS")]
     pub input_size: usize,
+    /// How weights and activations are stored
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: PrecisionArg,
     /// Check the plan against this device's limits
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<DeviceRequest>,

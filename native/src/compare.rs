@@ -5,18 +5,23 @@ use i3d::backend::{Activation, DeviceInfo, Output};
 use i3d::classifier::Classifier;
 use i3d::clip::Clip;
 use i3d::network::{LOGITS, Stream};
-use i3d::plan::Plan;
+use i3d::plan::{Plan, Precision};
 
-use crate::args::{CompareArgs, RunArgs};
+use crate::args::{CompareArgs, PrecisionArg, RunArgs};
 use crate::input::{self, FlowChoice, Part};
 use crate::networks;
 use crate::output::print;
 use crate::run::{Outcome, check_endpoint};
 use crate::talk::Talk;
 
-/// Largest difference, in standard deviations of the endpoint, that rounding explains: 1e-3, the bound of the project's
-/// golden values. Two correct f32 implementations differ by about 1e-5 at the last endpoint.
-const TOLERANCE: f64 = 1e-3;
+/// Largest difference, in standard deviations of the endpoint, that rounding explains: the bounds of the project's golden
+/// values. Two correct f32 implementations differ by about 1e-5 at the last endpoint.
+fn tolerance(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 1e-3,
+        Precision::F16 => 0.2,
+    }
+}
 
 /// Runs the command.
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
@@ -34,18 +39,19 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
         (loaded, names, first)
     };
     // The first device is closed by now, so that only one set of buffers exists at a time.
-    let other = RunArgs { device: args.against.clone(), ..args.run };
+    let other = RunArgs { device: args.against.clone(), precision: PrecisionArg::F32, ..args.run };
     let (mut classifier, _) = networks::open(&args.weights, &other, streams, Talk { quiet: true })?;
     let second = observe(&mut classifier, &loaded.clip, &names, talk)?;
-    if first.0 == second.0 {
+    if first.0 == second.0 && args.run.precision == PrecisionArg::F32 {
         talk.note("warning: both runs used the same device; choose others with --device and --against");
     }
-    print(format_args!("{}\nagainst {}\n\n", first.0, second.0))?;
+    let precision = Precision::from(args.run.precision);
+    print(format_args!("{}, {precision}\nagainst {}, {}\n\n", first.0, second.0, Precision::F32))?;
     print(row(["endpoint", "shape", "max abs", "max / std", "outliers", "verdict"]))?;
     let mut all_good = true;
     for name in &names {
         let (Some(a), Some(b)) = (first.1.get(name), second.1.get(name)) else { continue };
-        let difference = Difference::new(a, b);
+        let difference = Difference::new(a, b, tolerance(precision));
         all_good &= difference.first_bad.is_none();
         let verdict = match difference.first_bad {
             None => "ok".to_string(),
@@ -100,7 +106,7 @@ struct Difference {
 }
 
 impl Difference {
-    fn new(a: &Activation, b: &Activation) -> Difference {
+    fn new(a: &Activation, b: &Activation, tolerance: f64) -> Difference {
         let n = b.data.len() as f64;
         let mean = b.data.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
         let variance = b.data.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
@@ -109,7 +115,7 @@ impl Difference {
         for (i, (&got, &want)) in a.data.iter().zip(&b.data).enumerate() {
             let d = f64::from((got - want).abs());
             difference.max_abs = difference.max_abs.max(d);
-            if d.is_nan() || d > TOLERANCE * std {
+            if d.is_nan() || d > tolerance * std {
                 difference.outliers += 1;
                 difference.first_bad.get_or_insert((i, got, want));
             }

@@ -70,13 +70,14 @@ pub fn open(
     talk: Talk,
 ) -> Result<(Classifier, String)> {
     let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
+    let options = run.options()?;
     threads(run)?;
     if !by_path(weights) && name == RANDOM_MODEL {
         talk.note(
             "warning: the weights are random (--model random): everything runs as with a real model, but the labels \
              mean nothing",
         );
-        let mut classifier = Classifier::new(device::open(&run.device, 0)?).with_options(run.options());
+        let mut classifier = Classifier::new(device::open(&run.device, 0)?).with_options(options);
         for stream in wanted.each() {
             let random = Weights::random(&I3d::paper(stream, 400), RANDOM_SEED);
             let source = ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
@@ -95,7 +96,7 @@ pub fn open(
     let read = || paths.into_par_iter().map(|(stream, path)| read(stream, &path)).collect();
     let (device, checkpoints): (_, Vec<Result<Checkpoint>>) =
         rayon::join(|| device::open(&run.device, 0), read);
-    let mut classifier = Classifier::new(device?).with_options(run.options());
+    let mut classifier = Classifier::new(device?).with_options(options);
     for checkpoint in checkpoints {
         classifier = classifier.with_checkpoint(&checkpoint?)?;
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use i3d::backend::DeviceInfo;
 use i3d::classifier::{Classification, Classifier, ModelSource, Prediction, Segment};
 use i3d::network::Stream;
+use i3d::plan::Precision;
 use i3d::preprocess::Preprocess;
 use serde::Serialize;
 
@@ -37,6 +38,8 @@ pub struct Report {
     pub input: String,
     version: &'static str,
     device: DeviceInfo,
+    /// How the networks' weights and activations were stored.
+    precision: Precision,
     model: ModelReport,
     preprocess: Option<Preprocess>,
     video: Option<VideoSummary>,
@@ -188,6 +191,7 @@ impl Report {
             input: parts.input.to_string(),
             version: env!("CARGO_PKG_VERSION"),
             device: parts.classifier.device().info(),
+            precision: parts.classifier.options().precision,
             model: ModelReport {
                 name: parts.model.to_string(),
                 rgb: source(Stream::Rgb),

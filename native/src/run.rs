@@ -136,7 +136,7 @@ fn plan(args: &PlanArgs) -> Result<Outcome> {
         width: args.width,
         input_size: args.input_size,
     };
-    let plan = Plan::new(&network, args.batch, args.frames)?;
+    let plan = Plan::new(&network, args.batch, args.frames)?.with_precision(args.precision.into());
     let device = args.device.as_ref().map(|request| pollster::block_on(Device::open(request, 0)));
     let device = device.transpose()?;
     print(format_args!("{plan}\n"))?;
@@ -161,6 +161,7 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
                 "backend": a.backend, "name": a.name, "driver": a.driver, "kind": a.kind,
                 "max_binding_bytes": a.limits.max_binding_bytes, "max_buffer_bytes": a.limits.max_buffer_bytes,
                 "variants": variants, "tuned": tuned,
+                "shader_f16": a.shader_f16,
             })
         };
         let rows: Vec<_> = adapters.iter().map(row).collect();
@@ -174,8 +175,9 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
         let mib = adapter.limits.max_binding_bytes >> 20;
         let (variants, tuned) = device::variants(adapter);
         let origin = if tuned { "measured here" } else { "not measured here, see `i3d bench --tune`" };
+        let half = if adapter.shader_f16 { ", f16" } else { "" };
         print(format_args!(
-            "{kind:<13} {adapter}, {mib} MiB per binding\n{:<13} {variants} ({origin})\n",
+            "{kind:<13} {adapter}, {mib} MiB per binding{half}\n{:<13} {variants} ({origin})\n",
             ""
         ))?;
     }

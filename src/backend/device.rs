@@ -154,6 +154,15 @@ fn nothing(problem: &str, found: &[Adapter]) -> Error {
     Error::NoDevice { problem: format!("{problem}; {list}; try --device cpu, or see `i3d devices`") }
 }
 
+/// The error of a `device` that cannot store 16-bit floats.
+pub(super) fn no_f16(device: &DeviceInfo) -> Error {
+    let problem = format!(
+        "--precision f16 needs a GPU whose shaders have 16-bit floats, and {device} has none; use --precision f32, or name \
+         another --device (`i3d devices` says which have f16)"
+    );
+    Error::NoDevice { problem }
+}
+
 /// A network with its weights on a device.
 pub enum Model {
     /// On the CPU.

@@ -17,13 +17,23 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::network::Shape;
-use crate::plan::{Buffer, BufferId, Plan};
+use crate::plan::{Buffer, BufferId, Plan, Precision};
 
 /// How a network is run, beside the device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RunOptions {
     /// Direct convolution only: Winograd's algorithm, which is faster, rounds a little more (about 1e-6 a layer).
     pub precise: bool,
+    /// How weights and activations are stored. What is stored in 16 bits is convolved directly, as with `precise`, and
+    /// only by GPUs that have such numbers ([`gpu::Adapter::shader_f16`]).
+    pub precision: Precision,
+}
+
+impl RunOptions {
+    /// Whether Winograd's algorithm may run.
+    fn winograd(&self) -> bool {
+        !self.precise && self.precision == Precision::F32
+    }
 }
 
 /// How a network in training is run.

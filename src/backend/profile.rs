@@ -127,19 +127,23 @@ impl Model {
 
 fn launch(plan: &Plan, group: &Group, time: Duration) -> LaunchTime {
     let steps = &plan.steps[group.steps()];
+    let units = plan.network.units();
     let weights = |step: &Step| match step.kernel {
-        Kernel::Conv { window, .. } => (window.taps() * step.input_channels + 1) * step.channels,
+        Kernel::Conv { unit, window, .. } => {
+            let each = plan.precision.of_weights(&units[unit]).bytes();
+            (each * (window.taps() * step.input_channels) as u64 + 4) * step.channels as u64
+        }
         _ => 0,
     };
-    let written = |step: &Step| plan.buffers[step.output].shape.with_channels(step.channels).bytes();
-    let read = |step: &Step| plan.buffers[step.input].shape.with_channels(step.input_channels).bytes();
+    let written = |step: &Step| plan.buffers[step.output].bytes(step.channels);
+    let read = |step: &Step| plan.buffers[step.input].bytes(step.input_channels);
     // Siblings read one tensor, and what lies inside a pair of steps is neither written nor read.
     let (read, written): (u64, u64) = match (group, steps) {
         (Group::Siblings(_), [first, ..]) => (read(first), steps.iter().map(written).sum()),
         (Group::PoolConv(_) | Group::ConvPool(_), [first, last]) => (read(first), written(last)),
         _ => (steps.iter().map(read).sum(), steps.iter().map(written).sum()),
     };
-    let bytes = read + written + 4 * steps.iter().map(weights).sum::<usize>() as u64;
+    let bytes = read + written + steps.iter().map(weights).sum::<u64>();
     let name = match steps {
         [first, rest @ ..] if !rest.is_empty() => format!("{} +{}", first.name, rest.len()),
         _ => steps.iter().map(|step| step.name.as_str()).collect(),

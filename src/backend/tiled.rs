@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Shape};
-use crate::plan::{DeviceLimits, Part, Plan, TimeRange};
+use crate::plan::{DeviceLimits, Part, Plan, Precision, TimeRange};
 
 use super::{Activation, Device, Model, Progress};
 use crate::queue::Queue;
@@ -43,24 +43,24 @@ impl Tiling {
         Tiling { front: (2 * frames.div_ceil(4)).div_ceil(3), back: usize::MAX }
     }
 
-    /// The largest tiles up to the default that `device` can hold.
+    /// The largest tiles up to the default that `device` can hold when it stores activations as `precision` says.
     ///
     /// # Errors
     /// Devices that cannot hold the smallest tile.
-    pub fn for_device(network: &I3d, device: &Device) -> Result<Tiling> {
+    pub fn for_device(network: &I3d, device: &Device, precision: Precision) -> Result<Tiling> {
         let Device::Gpu(gpu) = device else { return Ok(Tiling::DEFAULT) };
-        Tiling::within(network, &gpu.adapter.limits)
+        Tiling::within(network, &gpu.adapter.limits, precision)
     }
 
     /// The largest tiles up to the default within `limits`.
-    pub fn within(network: &I3d, limits: &DeviceLimits) -> Result<Tiling> {
+    pub fn within(network: &I3d, limits: &DeviceLimits, precision: Precision) -> Result<Tiling> {
         let largest = |part: Part, most: usize| {
-            let middle = Plan::part(network, 1, ENDLESS, part, MIDDLE..MIDDLE + 1).map(|(plan, _)| plan);
-            let smallest = middle.and_then(|plan| plan.check(limits).map(|()| 1));
-            let fits = |&steps: &usize| {
-                Plan::part(network, 1, ENDLESS, part, MIDDLE..MIDDLE + steps)
-                    .is_ok_and(|(plan, _)| plan.check(limits).is_ok())
+            let check = |steps: usize| {
+                let (plan, _) = Plan::part(network, 1, ENDLESS, part, MIDDLE..MIDDLE + steps)?;
+                plan.with_precision(precision).check(limits)
             };
+            let smallest = check(1).map(|()| 1);
+            let fits = |&steps: &usize| check(steps).is_ok();
             smallest.map(|one| (2..=most).rev().find(fits).unwrap_or(one))
         };
         Ok(Tiling {
@@ -96,6 +96,7 @@ pub struct TiledRun {
     network: I3d,
     frames: usize,
     tiling: Tiling,
+    precision: Precision,
     /// Shape of the cut endpoint for the whole clip.
     cut: Shape,
     /// Shape of the logits per time step.
@@ -120,11 +121,12 @@ struct Tile {
 }
 
 impl TiledRun {
-    /// A run over a clip of exactly `frames` frames: padding depends on the length, so it must be known.
+    /// A run over a clip of exactly `frames` frames, which padding depends on, by models that store numbers as `precision`
+    /// says.
     ///
     /// # Errors
     /// Clips below nine frames.
-    pub fn new(network: &I3d, frames: usize, tiling: Tiling) -> Result<TiledRun> {
+    pub fn new(network: &I3d, frames: usize, tiling: Tiling, precision: Precision) -> Result<TiledRun> {
         let whole = Plan::new(network, 1, frames)?;
         let shape = |name: &str| whole.find(name).map(|(id, _)| whole.buffers[id].shape);
         let (cut, steps) = (shape(CUT)?, shape(LOGITS_PER_STEP)?);
@@ -132,6 +134,7 @@ impl TiledRun {
             network: *network,
             frames,
             tiling,
+            precision,
             cut,
             steps,
             total_macs: whole.macs(),
@@ -156,7 +159,7 @@ impl TiledRun {
         }
         let gives = first..first.saturating_add(size).min(length);
         let (plan, needs) = Plan::part(&self.network, 1, self.frames, part, gives.clone())?;
-        Ok(Some(Tile { plan, needs, gives }))
+        Ok(Some(Tile { plan: plan.with_precision(self.precision), needs, gives }))
     }
 
     /// Takes the next frames, one or more, and computes the tiles that they complete.

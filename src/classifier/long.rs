@@ -39,15 +39,17 @@ impl LongClip {
     ) -> Result<LongClip> {
         let lane = |&stream: &Stream| {
             let network = classifier.required(stream)?;
-            let device = classifier.device();
+            let (device, precision) = (classifier.device(), classifier.options.precision);
+            let plan = Plan::new(network, 1, frames)?.with_precision(precision);
+            let fitting = || Tiling::for_device(network, device, precision);
             let tiling = match (arrival, stream) {
-                (Arrival::InStep, _) => Tiling::for_device(network, device)?,
-                _ if !device.holds(&Plan::new(network, 1, frames)?) => Tiling::for_device(network, device)?,
+                (Arrival::InStep, _) => fitting()?,
+                _ if !device.holds(&plan) => fitting()?,
                 (Arrival::FlowLast, Stream::Flow) => Tiling::ahead(frames),
                 (Arrival::FlowLast, Stream::Rgb) => Tiling::WHOLE,
             };
             log::info!("{stream}: {frames} frames in tiles of {}", 4 * tiling.front.min(frames.div_ceil(4)));
-            Ok(Lane { stream, run: TiledRun::new(network, frames, tiling)?, seconds: 0.0 })
+            Ok(Lane { stream, run: TiledRun::new(network, frames, tiling, precision)?, seconds: 0.0 })
         };
         Ok(LongClip { lanes: streams.iter().map(lane).collect::<Result<_>>()? })
     }
@@ -77,8 +79,8 @@ impl LongClip {
     /// # Errors
     /// Fewer frames than were announced.
     pub fn finish(self, classifier: &Classifier) -> Result<Classification> {
-        let place = classifier.device().info();
-        let result = |lane: Lane| StreamResult::new(lane.stream, lane.run.finish()?, lane.seconds, &place);
+        let result =
+            |lane: Lane| StreamResult::new(lane.stream, lane.run.finish()?, lane.seconds, classifier);
         let streams: Vec<StreamResult> = self.lanes.into_iter().map(result).collect::<Result<_>>()?;
         Classification::new(streams, classifier.fusion, &classifier.labels)
     }

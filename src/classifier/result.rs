@@ -1,9 +1,11 @@
 //! What a classifier says: logits per stream, one distribution, a ranking.
 
+use super::Classifier;
 use crate::backend::{Activation, Head};
 use crate::error::{Error, Result};
 use crate::fusion::{Fusion, softmax};
 use crate::network::Stream;
+use crate::plan::Precision;
 
 /// What one stream's network says.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,17 +26,23 @@ impl StreamResult {
     /// The result of a head's values.
     ///
     /// # Errors
-    /// Logits that are not finite; `place` names the device in them.
+    /// Logits that are not finite.
     pub(super) fn new(
         stream: Stream,
         head: Head,
         seconds: f64,
-        place: &dyn std::fmt::Display,
+        classifier: &Classifier,
     ) -> Result<StreamResult> {
         let logits = head.logits();
         if logits.iter().any(|l| !l.is_finite()) {
-            let problem = "the logits are not finite; the weights or the clip are damaged";
-            return Err(Error::device(place, problem));
+            let problem = match classifier.options.precision {
+                Precision::F32 => "the logits are not finite; the weights or the clip are damaged",
+                Precision::F16 => {
+                    "the logits are not finite: a value went beyond 65504, the largest that f16 holds, or the weights or \
+                     the clip are damaged; use --precision f32"
+                }
+            };
+            return Err(Error::device(classifier.device().info(), problem));
         }
         let Head { features, per_step } = head;
         Ok(StreamResult { stream, logits, per_step, features, seconds })

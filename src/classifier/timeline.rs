@@ -101,15 +101,18 @@ impl Timeline {
     /// Windows that cannot be, streams without a network, windows beyond the device's limits.
     pub fn new(classifier: &Classifier, streams: &[Stream], windows: Windows) -> Result<Timeline> {
         windows.validate()?;
+        let precision = classifier.options.precision;
         let (mut lanes, mut batch) = (Vec::new(), MOST_WINDOWS);
         for &stream in streams {
             let network = classifier.required(stream)?;
+            let plan =
+                |n: usize| Plan::new(network, n, windows.window).map(|plan| plan.with_precision(precision));
             let fits = |&n: &usize| {
-                Plan::new(network, n, windows.window).is_ok_and(|plan| {
+                plan(n).is_ok_and(|plan| {
                     classifier.device().check(&plan).is_ok() && plan.activation_bytes() <= BATCH_BYTES
                 })
             };
-            classifier.device().check(&Plan::new(network, 1, windows.window)?)?;
+            classifier.device().check(&plan(1)?)?;
             batch = (2..=batch).rev().find(fits).unwrap_or(1);
             let values = network.input_size * network.input_size * network.in_channels;
             lanes.push(Lane {
@@ -188,7 +191,7 @@ impl Timeline {
                     per_step: clip_of(&output, LOGITS_PER_STEP, index)?,
                 };
                 let share = seconds / windows.len() as f64;
-                let result = StreamResult::new(lane.stream, head, share, &classifier.device().info())?;
+                let result = StreamResult::new(lane.stream, head, share, classifier)?;
                 lane.per_window.extend_from_slice(&result.logits);
                 lane.features.extend(mean_over_time(&result.features));
                 results.push(result);
@@ -230,7 +233,7 @@ impl Timeline {
             let activation =
                 |data: Vec<f32>| Activation { shape: Shape::new(1, count, 1, 1, data.len() / count), data };
             let head = Head { features: activation(lane.features), per_step: activation(lane.per_window) };
-            StreamResult::new(lane.stream, head, lane.seconds, &classifier.device().info())
+            StreamResult::new(lane.stream, head, lane.seconds, classifier)
         });
         let mean =
             Classification::new(streams.collect::<Result<_>>()?, classifier.fusion, &classifier.labels)?;

@@ -36,11 +36,6 @@ impl Shape {
         self.len() == 0
     }
 
-    /// Bytes as 32-bit floats.
-    pub const fn bytes(&self) -> u64 {
-        4 * self.len() as u64
-    }
-
     /// The same positions with another channel count.
     pub const fn with_channels(self, c: usize) -> Shape {
         Shape { c, ..self }

@@ -5,15 +5,18 @@ use super::{Buffer, BufferId, Kernel, Step};
 /// Offsets are multiples of this: WebGPU's default `min_storage_buffer_offset_alignment`.
 pub const ALIGNMENT: u64 = 256;
 
+/// Lets every buffer live one step longer: where two steps run as one, the second writes while the first still reads.
+pub(super) fn outlive(steps: &[Step], buffers: &mut [Buffer]) {
+    for b in buffers.iter_mut() {
+        b.last = (b.last + 1).min(steps.len() - 1);
+    }
+}
+
 /// Gives every buffer an arena and an offset.
 ///
 /// Buffers that one step, or one [`Group`](super::Group) of steps, reads and writes get different arenas; three are enough for a chain of Inception modules
 /// (module input, module output, branch intermediates). Within an arena, buffers whose lifetimes overlap do not.
 pub(super) fn assign(steps: &[Step], buffers: &mut [Buffer]) {
-    // Where two steps run as one, the second writes while the first still reads.
-    for b in buffers.iter_mut() {
-        b.last = (b.last + 1).min(steps.len() - 1);
-    }
     for id in 0..buffers.len() {
         let taken = neighbours(steps, id).filter(|&other| other < id).map(|other| buffers[other].arena);
         let taken: Vec<usize> = taken.collect();

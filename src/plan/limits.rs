@@ -1,6 +1,6 @@
 //! Does the plan fit the device? Asked before any work starts.
 
-use super::Plan;
+use super::{Plan, Precision};
 use crate::error::{Error, Result};
 use crate::network::MIN_FRAMES;
 
@@ -23,12 +23,16 @@ impl Plan {
     /// Fails with a sentence where a buffer of the plan is larger than the device allows.
     pub fn check(&self, limits: &DeviceLimits) -> Result<()> {
         let Some(excess) = self.excess(limits) else { return Ok(()) };
+        let cpu = match self.precision {
+            Precision::F32 => "--device cpu",
+            Precision::F16 => "--device cpu --precision f32",
+        };
         let advice = match self.most_frames(limits) {
             Some(frames) if self.batch == 1 => {
-                format!("use at most {frames} frames (--frames {frames}) or --device cpu")
+                format!("use at most {frames} frames (--frames {frames}) or {cpu}")
             }
-            Some(frames) => format!("use at most {frames} frames, a smaller batch, or --device cpu"),
-            None => "use a smaller batch or --device cpu".to_string(),
+            Some(frames) => format!("use at most {frames} frames, a smaller batch, or {cpu}"),
+            None => format!("use a smaller batch or {cpu}"),
         };
         Err(Error::Limits(format!("{excess}; {advice}")))
     }
@@ -36,7 +40,8 @@ impl Plan {
     /// The longest clip that fits the device at this batch size, if any does.
     pub fn most_frames(&self, limits: &DeviceLimits) -> Option<usize> {
         let fits = |frames: usize| {
-            Plan::new(&self.network, self.batch, frames).is_ok_and(|plan| plan.excess(limits).is_none())
+            Plan::new(&self.network, self.batch, frames)
+                .is_ok_and(|plan| plan.with_precision(self.precision).excess(limits).is_none())
         };
         // Sizes grow with the length, so the answer is found by bisection between a length that fits and one that does not.
         let (mut low, mut high) = (MIN_FRAMES, self.frames + 1);

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Builder, INPUT, Kernel, Plan, arena, buffer};
+use super::{Builder, INPUT, Kernel, Plan, buffer};
 use crate::error::{Error, Result};
 use crate::network::{I3d, MIN_FRAMES};
 
@@ -95,9 +95,8 @@ impl Plan {
             }
             steps.push(super::Step { kernel, input, output, macs, ..step });
         }
-        arena::assign(&steps, &mut buffers);
         let input = needed[source].clone().unwrap_or(0..0);
-        Ok((Plan { network: *network, batch, frames: input.len(), steps, buffers }, input))
+        Ok((Builder { steps, buffers }.place(network, batch, input.len()), input))
     }
 }
 

@@ -15,8 +15,8 @@ impl fmt::Display for Plan {
             "step", "kernel", "input", "output", "MiB", "MMAC"
         )?;
         for step in &self.steps {
-            let (input, output) = (self.buffers[step.input].shape, self.buffers[step.output].shape);
-            let output = output.with_channels(step.channels);
+            let (input, written) = (self.buffers[step.input].shape, &self.buffers[step.output]);
+            let output = written.shape.with_channels(step.channels);
             writeln!(
                 f,
                 "{:<38} {:<18} {:>19} {:>19} {:>8.2} {:>9.1}  {}",
@@ -24,7 +24,7 @@ impl fmt::Display for Plan {
                 kernel(step),
                 input.to_string(),
                 output.to_string(),
-                output.bytes() as f64 / MIB,
+                written.bytes(step.channels) as f64 / MIB,
                 step.macs as f64 / 1e6,
                 padding(step)
             )?;

@@ -71,6 +71,26 @@ fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
 }
 
 #[test]
+fn f16_halves_everything_but_the_head() {
+    let plan = Plan::new(&I3d::paper(Stream::Rgb, 400), 2, 64).expect("plans");
+    let half = plan.clone().with_precision(Precision::F16);
+    let mut head = Vec::new();
+    for (full, half) in plan.buffers.iter().zip(&half.buffers) {
+        match half.precision {
+            Precision::F16 => assert_eq!(2 * half.stored_bytes(), full.stored_bytes(), "{}", half.name),
+            Precision::F32 => head.push(half.name.as_str()),
+        }
+        assert_eq!((full.first, full.last), (half.first, half.last), "{}", half.name);
+    }
+    assert_eq!(head, [FEATURES, LOGITS_PER_STEP, LOGITS]);
+    assert!(half.activation_bytes() * 10 < plan.activation_bytes() * 6, "{}", half.activation_bytes());
+    // A 4-byte bias per channel, and a classifier of 32 bits.
+    let (classifier, biases) = (1024 * 400, half.weight_bytes() - plan.weight_bytes() / 2);
+    assert!(biases > 2 * classifier && biases < 2 * classifier + 4 * 10_000, "{biases}");
+    assert_eq!(half.with_precision(Precision::F32), plan, "and back");
+}
+
+#[test]
 fn aliasing_saves_most_of_the_memory() {
     let plan = rgb(64);
     let all: u64 = plan.buffers.iter().map(Buffer::stored_bytes).sum();
@@ -85,6 +105,17 @@ fn the_webgpu_baseline_holds_82_frames() {
         message,
         "Conv3d_1a_7x7 output needs 128.6 MiB in one binding, this device allows 128.0 MiB; \
          use at most 82 frames (--frames 82) or --device cpu"
+    );
+}
+
+#[test]
+fn the_webgpu_baseline_holds_twice_as_many_in_f16() {
+    let half = |frames| rgb(frames).with_precision(Precision::F16);
+    assert!(half(166).check(&DeviceLimits::WEBGPU).is_ok());
+    let message = half(167).check(&DeviceLimits::WEBGPU).expect_err("167 frames are too many").to_string();
+    assert!(
+        message.ends_with("use at most 166 frames (--frames 166) or --device cpu --precision f32"),
+        "{message}"
     );
 }
 

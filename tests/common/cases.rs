@@ -6,14 +6,18 @@ use i3d::backend::gpu::{Gpu, work_groups};
 use i3d::backend::params::{ConvParams, GemmParams, HeadParams, MeanParams, Params, PoolParams, WinoParams};
 use i3d::backend::winograd::{POINTS, TILE};
 use i3d::network::same_padding;
+use i3d::plan::Precision;
 
 use super::{Random, Tolerance, compare};
 
 /// One kernel, one variant, one set of sizes.
+#[derive(Clone)]
 pub struct Case {
     pub name: String,
     pub kernel: &'static Kernel,
     pub constants: &'static [(&'static str, f64)],
+    /// How the kernel's stored tensors are stored.
+    pub precision: Precision,
     pub params: Params,
     pub reads: Vec<Vec<f32>>,
     /// Lengths of what is written, one per entry of `kernel.writes`.
@@ -68,9 +72,36 @@ impl Case {
         vec![output]
     }
 
+    /// The same with tensors stored in 16 bits. Inputs and weights are rounded before anybody sees them, so what the
+    /// twin does not do is round the outputs; a maximum of rounded numbers needs none.
+    pub fn half(self) -> Case {
+        let round = |name: &str, values: Vec<f32>| match self.kernel.stored.contains(&name) {
+            true => values.into_iter().map(|v| half::f16::from_f32(v).to_f32()).collect(),
+            false => values,
+        };
+        let rounds = self.kernel.stored.contains(&"output") && self.tolerance != Tolerance::EXACT;
+        Case {
+            name: format!("{} in f16", self.name),
+            reads: self.kernel.reads.iter().zip(self.reads).map(|((name, _), v)| round(name, v)).collect(),
+            tolerance: if rounds { self.tolerance.stored_in_f16() } else { self.tolerance },
+            precision: Precision::F16,
+            ..self
+        }
+    }
+
+    /// The kernel's text.
+    pub fn source(&self) -> String {
+        self.kernel.wgsl(self.precision)
+    }
+
+    /// Whether the device has what the case needs.
+    pub fn runs_on(&self, gpu: &Gpu) -> bool {
+        self.precision == Precision::F32 || gpu.adapter.shader_f16
+    }
+
     /// Compares `source`, the kernel's text or a changed copy, on the device with the twin.
     pub fn check(&self, gpu: &Gpu, source: &str) -> Result<(), String> {
-        let pipeline = gpu.compile(self.kernel, source, self.constants);
+        let pipeline = gpu.compile(self.kernel, source, self.constants, self.precision);
         gpu.check().map_err(|e| e.to_string())?;
         let reads: Vec<&[f32]> = self.reads.iter().take(self.kernel.reads.len()).map(Vec::as_slice).collect();
         let before = self.before();
@@ -135,6 +166,7 @@ pub fn sliced(
     Case {
         kernel: if stem { &manifest::STEM } else { &manifest::CONV3D },
         constants: if stem { manifest::STEM.variants[ci as usize - 2] } else { &[] },
+        precision: Precision::F32,
         reads: vec![
             random.vec((n * t * h * w * stored) as usize),
             random.vec(taps * (rows * columns) as usize),
@@ -170,6 +202,7 @@ pub fn stem_uniform([n, t, h, w]: [u32; 4], ci: u32, last: bool) -> Case {
         name: format!("stem_uniform {ci} channels of {n}x{t}x{h}x{w}, last: {last}"),
         kernel: &manifest::STEM_UNIFORM,
         constants: manifest::STEM_UNIFORM.variants[ci as usize - 2],
+        precision: Precision::F32,
         params: Params::Conv(p),
         reads,
         writes,
@@ -208,6 +241,7 @@ pub fn pool(
         name: format!("{} {window:?}/{stride:?} of {n}x{t}x{h}x{w}x{c}", kernel.name),
         kernel,
         constants: &[],
+        precision: Precision::F32,
         params: Params::Pool(params),
         reads: vec![input],
         writes: vec![(positions * c) as usize],
@@ -231,6 +265,7 @@ pub fn head(variant: usize, [n, t, h, w]: [u32; 4], c: u32, classes: u32, mean: 
         name: format!("head of {n}x{t}x{h}x{w}x{c} to {classes} classes, variant {variant}, mean: {mean}"),
         kernel: &manifest::HEAD,
         constants: manifest::HEAD.variants[variant],
+        precision: Precision::F32,
         params: Params::Head(HeadParams {
             input: [n, t, h, w],
             head: [2, c / 4, classes / 4, u32::from(mean)],
@@ -249,6 +284,7 @@ pub fn mean(n: u32, t: u32, c: u32) -> Case {
         name: format!("time_mean of {n}x{t}x{c}"),
         kernel: &manifest::TIME_MEAN,
         constants: &[],
+        precision: Precision::F32,
         params: Params::Mean(MeanParams { shape: [n, t, c / 4, 0] }),
         reads: vec![Random(9).vec((n * t * c) as usize)],
         writes: vec![(n * c) as usize],
@@ -305,6 +341,7 @@ pub fn gemm(
         name: format!("{} {constants:?} {rows} rows, {taps} taps, {points} points, {ranges:?}", kernel.name),
         kernel,
         constants,
+        precision: Precision::F32,
         params: Params::Gemm(p),
         reads,
         writes: [output, (rows * strides[1]) as usize][..kernel.writes.len()].to_vec(),
@@ -363,6 +400,7 @@ pub fn wino(
         name: format!("{} {image:?} {steps} steps, {c} channels, frames {first}+{count}", kernel.name),
         kernel,
         constants: &[],
+        precision: Precision::F32,
         params: Params::Wino(p),
         reads,
         writes: vec![writes],
@@ -472,5 +510,8 @@ pub fn all() -> Vec<Case> {
     cases.push(wino_pool([1, 2, 7, 15], 9));
     cases.push(wino_pool([1, 1, 9, 3], 1));
     cases.extend(super::flow_cases::all());
+    let stored = cases.iter().filter(|case| !case.kernel.stored.is_empty());
+    let half: Vec<Case> = stored.cloned().map(Case::half).collect();
+    cases.extend(half);
     cases
 }

@@ -2,6 +2,7 @@
 
 use i3d::backend::gpu::manifest;
 use i3d::backend::params::{FlowParams, Params};
+use i3d::plan::Precision;
 
 use super::cases::Case;
 use super::{Random, Tolerance};
@@ -32,6 +33,7 @@ fn case(
         name,
         kernel,
         constants: &[],
+        precision: Precision::F32,
         params: Params::Flow(params),
         reads,
         writes: vec![output_len],

@@ -57,7 +57,7 @@ impl Random {
 }
 
 /// How far a value may be off.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     pub abs: f32,
     pub rel: f32,
@@ -73,9 +73,22 @@ impl Tolerance {
         Tolerance { abs: 2.0 * f32::EPSILON * rms * k as f32, rel: 4.0 * f32::EPSILON }
     }
 
+    /// The same for what is then stored as a 16-bit float. Its significand has 11 bits, so the next number is up to 2^-10
+    /// of it away, and rounding to the nearest moves it by 2^-11 of it at most. Below 2^-14 numbers are subnormal, and a
+    /// device may make zero of them.
+    pub fn stored_in_f16(self) -> Tolerance {
+        Tolerance { abs: self.abs + (-14f32).exp2(), rel: self.rel + (-11f32).exp2() }
+    }
+
     /// A network of about twenty layers whose activations are of order one: each layer adds the error of its dot
     /// products and passes on that of the layers before.
     pub const NETWORK: Tolerance = Tolerance { abs: 2e-4, rel: 2e-4 };
+
+    /// Such a network stored in 16 bits. Rounding to the nearest is off by 2^-11 of a number at most and 2^-11 / sqrt(3) in
+    /// the mean of squares; a layer adds that of its weights and that of its outputs, independently of the layers before,
+    /// so twenty layers come to sqrt(40) * 2^-11 / sqrt(3) = 1.8e-3 of the activations. The worst of ten thousand values is
+    /// four times as far off; this is three times that again, since some activations are much larger than most.
+    pub const NETWORK_IN_F16: Tolerance = Tolerance { abs: 2e-2, rel: 2e-2 };
 }
 
 /// Compares value for value. NaN, which marks what was not written, equals only NaN in the expected values.

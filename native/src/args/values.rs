@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use i3d::flow::{Quantize, Tvl1};
 use i3d::fusion::Fusion;
 use i3d::network::{MIN_FRAMES, Stream};
+use i3d::plan::Precision;
 
 /// More threads than any machine has cores for; many more cannot even be started.
 const MOST_THREADS: usize = 1024;
@@ -47,6 +48,24 @@ impl From<QuantizeArg> for Quantize {
             QuantizeArg::Mediapipe => Quantize::Mediapipe,
             QuantizeArg::Denseflow => Quantize::Denseflow,
             QuantizeArg::VideoFeatures => Quantize::VideoFeatures,
+        }
+    }
+}
+
+/// Values of `--precision`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats: half the memory, about three decimal digits; sums still have 32 bits.
+    F16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(arg: PrecisionArg) -> Precision {
+        match arg {
+            PrecisionArg::F32 => Precision::F32,
+            PrecisionArg::F16 => Precision::F16,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use i3d::backend::{Device, Model};
 use i3d::network::{I3d, LOGITS, Stream};
-use i3d::plan::Plan;
+use i3d::plan::{Plan, Precision};
 use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
 
@@ -95,7 +95,7 @@ impl Json {
 fn measure(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Entry> {
     let mut bench = Bench::open(args, stream)?;
     let bar = talk.bar(&format!("{stream} network"), u64::from(args.runs), Unit::Runs);
-    let plan = Plan::new(bench.model.network(), args.batch, args.frames)?;
+    let plan = bench.plan(args.batch, args.frames)?;
     bench.device.check(&plan)?;
     let input = noise(plan.buffers[i3d::plan::INPUT].shape.len());
     let first = bench.once(&plan, &input)?.0;
@@ -121,6 +121,7 @@ fn measure(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Entry> {
         stream,
         weights: bench.weights,
         device: bench.device.info(),
+        precision: bench.precision,
         frames: args.frames,
         batch: args.batch,
         input_size: bench.model.network().input_size,
@@ -141,6 +142,7 @@ fn measure(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Entry> {
 struct Bench {
     device: Device,
     model: Model,
+    precision: Precision,
     /// Where its weights come from.
     weights: String,
     /// Time to open the device and to load the weights.
@@ -149,6 +151,7 @@ struct Bench {
 
 impl Bench {
     fn open(args: &BenchArgs, stream: Stream) -> Result<Bench> {
+        let options = args.run.options()?;
         // Making random numbers is no part of loading a model.
         let random = path(args, stream).is_none().then(|| random(args, stream)).transpose()?;
         let start = Instant::now();
@@ -157,8 +160,13 @@ impl Bench {
             Some(weights) => (weights, random_source()),
             None => weights(args, stream)?,
         };
-        let model = Model::new(&device, weights, &args.run.options())?;
-        Ok(Bench { device, model, weights: source, opening: start.elapsed() })
+        let model = Model::new(&device, weights, &options)?;
+        let precision = options.precision;
+        Ok(Bench { device, model, precision, weights: source, opening: start.elapsed() })
+    }
+
+    fn plan(&self, batch: usize, frames: usize) -> Result<Plan> {
+        Ok(Plan::new(self.model.network(), batch, frames)?.with_precision(self.precision))
     }
 
     /// One run, from handing over the clip to holding the logits: its time and the logits.

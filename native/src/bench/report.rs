@@ -2,6 +2,7 @@
 
 use i3d::backend::DeviceInfo;
 use i3d::network::Stream;
+use i3d::plan::Precision;
 use serde::Serialize;
 
 use super::layers::Layers;
@@ -14,6 +15,8 @@ pub struct Entry {
     /// A file, or a description of what stands in for one.
     pub weights: String,
     pub device: DeviceInfo,
+    /// How weights and activations are stored.
+    pub precision: Precision,
     pub frames: usize,
     pub batch: usize,
     pub input_size: usize,
@@ -38,12 +41,12 @@ pub struct Entry {
 
 impl std::fmt::Display for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Entry { stream, weights, device, frames, batch, input_size, runs, .. } = self;
+        let Entry { stream, weights, device, precision, frames, batch, input_size, runs, .. } = self;
         writeln!(
             f,
             "clip     {stream}, {frames} frames of {input_size}x{input_size}, batch {batch}; {weights}"
         )?;
-        writeln!(f, "device   {device}")?;
+        writeln!(f, "device   {device}, {precision}")?;
         let [median, q1, q3] = [self.median_ms, self.q1_ms, self.q3_ms];
         writeln!(f, "median   {median:.2} ms, quartiles {q1:.2} and {q3:.2}, {runs} runs")?;
         writeln!(f, "cold     {:.2} ms, from opening the device to the first result", self.cold_ms)?;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use i3d::clip::Clip;
-use i3d::plan::Plan;
 use i3d::{Error, Result};
 use serde_json::json;
 
@@ -19,7 +18,7 @@ use crate::talk::Talk;
 /// standard input ends.
 pub fn run(path: &Path, mut bench: Bench, per_layer: bool, talk: Talk) -> Result<Outcome> {
     let clip = Clip::from_npy(&path.display().to_string(), &read_file(path)?)?;
-    let plan = Plan::new(bench.model.network(), 1, clip.frames)?;
+    let plan = bench.plan(1, clip.frames)?;
     bench.device.check(&plan)?;
     talk.note(format!("running on {}, one run for every line of standard input", bench.device.info()));
     for line in std::io::stdin().lock().lines() {

@@ -22,6 +22,8 @@ const MUCH_CLIPPED: f64 = 0.05;
 
 /// Runs the command.
 pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
+    // Flow has 32 bits whatever the networks have, but nonsense is nonsense.
+    args.run.options()?;
     let place = args.input.display().to_string();
     let mut sink = sink::open(&args.output, args.fps)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());

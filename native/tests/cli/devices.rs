@@ -4,7 +4,7 @@ use crate::fixtures::npy;
 use crate::{Run, Sandbox};
 
 /// Runs with every adapter out of sight.
-fn without_adapters(sandbox: &Sandbox, arguments: &str) -> Run {
+pub fn without_adapters(sandbox: &Sandbox, arguments: &str) -> Run {
     let mut command = sandbox.command(arguments);
     // An unknown backend's name leaves none to look at; the loader finds no driver either.
     command

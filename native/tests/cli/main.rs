@@ -15,6 +15,7 @@ mod fixtures;
 mod flow;
 mod models;
 mod outputs;
+mod precision;
 mod streams;
 mod timeline;
 mod tools;

@@ -13,10 +13,11 @@ mod winograd;
 
 pub use tape::{CpuTape, Gradients, UnitGradients};
 
-use crate::backend::{Observed, Output, Progress, RunOptions};
+use crate::backend::device::no_f16;
+use crate::backend::{Device, Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
-use crate::plan::{Group, Kernel, Plan, Step};
+use crate::plan::{Group, Kernel, Plan, Precision, Step};
 use crate::weights::Weights;
 
 use gemm::SharedRows;
@@ -34,7 +35,13 @@ pub struct CpuModel {
 
 impl CpuModel {
     /// Prepares the weights; `threads` 0 means one per core.
+    ///
+    /// # Errors
+    /// Threads that cannot be started, and 16-bit storage, which the CPU backend does not have.
     pub fn new(weights: Weights, threads: usize, options: &RunOptions) -> Result<CpuModel> {
+        if options.precision != Precision::F32 {
+            return Err(no_f16(&Device::Cpu { threads }.info()));
+        }
         let pool = thread_pool(threads)?;
         let network = weights.network;
         let units = install(pool.as_ref(), || packed::pack(weights, options))?;
@@ -59,6 +66,7 @@ impl CpuModel {
         observe: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Output> {
+        plan.require(Precision::F32)?;
         let observed = Observed::new(plan, observe)?;
         let mut output = Output::default();
         self.arenas.prepare(plan);

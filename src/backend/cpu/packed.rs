@@ -76,10 +76,10 @@ fn unit_weights(network: &I3d, unit: &Unit, run: Vec<UnitWeights>, options: &Run
     let bias: Vec<f32> = run.iter().flat_map(|weights| &weights.bias).copied().collect();
     let mut kernels = run.into_iter().map(|weights| weights.kernel);
     match (kernels.next(), kernels.len()) {
-        (Some(kernel), 0) if unit.kernel == [3; 3] && unit.stride == [1; 3] && !options.precise => {
+        (Some(kernel), 0) if unit.kernel == [3; 3] && unit.stride == [1; 3] && options.winograd() => {
             Packed::Winograd { kernel: transform_weights(&kernel, unit.in_channels, unit.out_channels), bias }
         }
-        (Some(kernel), 0) if is_stem(unit.kernel, unit.stride, unit.in_channels) && !options.precise => {
+        (Some(kernel), 0) if is_stem(unit.kernel, unit.stride, unit.in_channels) && options.winograd() => {
             let (_, pad, _) = same_padding(network.input_size, unit.kernel[1], unit.stride[1]);
             let (ci, co) = (unit.in_channels, unit.out_channels);
             Packed::Stem { kernel: transform_stem(&kernel, ci, co, [pad as isize; 2]), bias }

@@ -10,7 +10,7 @@ use super::manifest;
 use super::store::{DeviceStore, Kept};
 use super::variants::{Class, Variants};
 use crate::error::{Error, Result};
-use crate::plan::DeviceLimits;
+use crate::plan::{DeviceLimits, Precision};
 
 /// What kind of machine an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -43,6 +43,8 @@ pub struct Adapter {
     pub kind: AdapterKind,
     /// How much one buffer and one binding hold.
     pub limits: DeviceLimits,
+    /// Whether shaders can read and write 16-bit floats.
+    pub shader_f16: bool,
     handle: wgpu::Adapter,
 }
 
@@ -71,6 +73,7 @@ impl Adapter {
                 max_binding_bytes: limits.max_storage_buffer_binding_size,
                 max_buffer_bytes: limits.max_buffer_size,
             },
+            shader_f16: handle.features().contains(wgpu::Features::SHADER_F16),
             handle,
         }
     }
@@ -137,6 +140,9 @@ pub struct Gpu {
     fault: Arc<Fault>,
 }
 
+/// A kernel, values of its overrides, and how its tensors are stored.
+pub(super) type Wanted = (&'static manifest::Kernel, manifest::Variant, Precision);
+
 impl Gpu {
     /// Opens `adapter` with the variants of the table.
     ///
@@ -159,9 +165,11 @@ impl Gpu {
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("i3d"),
-            // A clock for `i3d bench`, and pipelines that can be kept, where there are such.
+            // A clock for `i3d bench`, pipelines that can be kept, and 16-bit floats, where there are such.
             required_features: adapter.handle.features()
-                & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE),
+                & (wgpu::Features::TIMESTAMP_QUERY
+                    | wgpu::Features::PIPELINE_CACHE
+                    | wgpu::Features::SHADER_F16),
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -205,16 +213,22 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
-    /// The compiled form of a kernel, with `constants` for its overrides; compiled now if nobody asked for it before.
+    /// The compiled form of a kernel, with `constants` for its overrides, for tensors stored as `precision` says; compiled
+    /// now if nobody asked for it before.
     ///
     /// # Errors
-    /// Variants that are not in the manifest, and what the driver says of the kernel.
-    pub fn pipeline(&self, kernel: &manifest::Kernel, constants: manifest::Variant) -> Result<Arc<Pipeline>> {
-        if !kernel.variants.contains(&constants) {
-            let problem = format!("kernel {} has no variant {constants:?}", kernel.name);
+    /// Variants and precisions that are not in the manifest, and what the driver says of the kernel.
+    pub fn pipeline(
+        &self,
+        kernel: &manifest::Kernel,
+        constants: manifest::Variant,
+        precision: Precision,
+    ) -> Result<Arc<Pipeline>> {
+        if !kernel.variants.contains(&constants) || !kernel.precisions().contains(&precision) {
+            let problem = format!("kernel {} has no variant {constants:?} for {precision}", kernel.name);
             return Err(Error::device(&self.adapter, problem));
         }
-        let pipeline = self.kernels.get(&self.device, kernel, constants);
+        let pipeline = self.kernels.get(&self.device, kernel, constants, precision);
         self.check()?;
         Ok(pipeline)
     }
@@ -223,18 +237,17 @@ impl Gpu {
     ///
     /// # Errors
     /// As [`Gpu::pipeline`].
-    pub(super) fn compile_all(
-        &self,
-        wanted: impl Iterator<Item = (&'static manifest::Kernel, manifest::Variant)>,
-    ) -> Result<()> {
-        let mut kernels: Vec<(&manifest::Kernel, manifest::Variant)> = Vec::new();
-        for (kernel, constants) in wanted {
-            if !kernels.iter().any(|(known, set)| known.name == kernel.name && *set == constants) {
-                kernels.push((kernel, constants));
+    pub(super) fn compile_all(&self, wanted: impl Iterator<Item = Wanted>) -> Result<()> {
+        let mut kernels: Vec<Wanted> = Vec::new();
+        for (kernel, constants, precision) in wanted {
+            let same =
+                |known: &Wanted| (known.0.name, known.1, known.2) == (kernel.name, constants, precision);
+            if !kernels.iter().any(same) {
+                kernels.push((kernel, constants, precision));
             }
         }
         let compile =
-            |(kernel, constants): (&manifest::Kernel, _)| self.pipeline(kernel, constants).map(drop);
+            |(kernel, constants, precision): Wanted| self.pipeline(kernel, constants, precision).map(drop);
         #[cfg(not(target_arch = "wasm32"))]
         return kernels.into_par_iter().try_for_each(compile);
         // A browser's device stays on its thread, and compiles behind the scenes.

@@ -166,7 +166,7 @@ impl GpuFlow {
         let at = &buffers.levels[0];
         recorder.copy(&at.state, &buffers.result, at.flow_bytes);
         recorder.submit();
-        let values = gpu.read(&buffers.result, None).await?;
+        let values: Vec<f32> = gpu.read(&buffers.result, None).await?;
         Ok(FlowParams::new(schedule, 0, buffers.pairs).flows(&values))
     }
 
@@ -174,7 +174,7 @@ impl GpuFlow {
     async fn all_stopped(&mut self, recorder: &mut Recorder<'_>, buffers: &Buffers) -> Result<bool> {
         recorder.copy(&buffers.stopped, &buffers.marks, 4 * buffers.pairs as u64);
         recorder.submit();
-        let marks = self.gpu.read(&buffers.marks, None).await?;
+        let marks: Vec<f32> = self.gpu.read(&buffers.marks, None).await?;
         let now = Instant::now();
         self.pacer.finished(recorder.submitted, now - recorder.since);
         (recorder.submitted, recorder.since) = (0, now);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::manifest::{Kernel, Variant};
 use super::store::Kept;
+use crate::plan::Precision;
 
 /// A compiled kernel variant.
 pub struct Pipeline {
@@ -11,12 +12,15 @@ pub struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
     /// Binding 0 is the uniform parameters with a dynamic offset, then what is read, then what is written.
     pub layout: wgpu::BindGroupLayout,
+    /// How its tensors are stored.
+    pub precision: Precision,
 }
 
 /// A kernel variant, and its pipeline once it is compiled.
 struct Slot {
     kernel: &'static str,
     constants: Variant,
+    precision: Precision,
     pipeline: Arc<OnceLock<Arc<Pipeline>>>,
 }
 
@@ -37,34 +41,49 @@ impl Kernels {
 
     /// The compiled variant. Several threads may compile different ones at a time; who asks for one that is being
     /// compiled waits for it.
-    pub fn get(&self, device: &wgpu::Device, kernel: &Kernel, constants: Variant) -> Arc<Pipeline> {
-        let slot = self.slot(kernel.name, constants);
+    pub fn get(
+        &self,
+        device: &wgpu::Device,
+        kernel: &Kernel,
+        constants: Variant,
+        precision: Precision,
+    ) -> Arc<Pipeline> {
+        let slot = self.slot(kernel.name, constants, precision);
         let compile = || {
             let cache = self.kept.as_ref().map(|kept| &kept.cache);
-            Arc::new(Pipeline::compile(device, kernel, kernel.source, constants, cache))
+            let source = kernel.wgsl(precision);
+            Arc::new(Pipeline::compile(device, kernel, &source, constants, precision, cache))
         };
         slot.get_or_init(compile).clone()
     }
 
-    fn slot(&self, kernel: &'static str, constants: Variant) -> Arc<OnceLock<Arc<Pipeline>>> {
+    fn slot(
+        &self,
+        kernel: &'static str,
+        constants: Variant,
+        precision: Precision,
+    ) -> Arc<OnceLock<Arc<Pipeline>>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = slots.iter().find(|slot| slot.kernel == kernel && slot.constants == constants);
+        let found = slots
+            .iter()
+            .find(|slot| slot.kernel == kernel && slot.constants == constants && slot.precision == precision);
         if let Some(slot) = found {
             return slot.pipeline.clone();
         }
         let pipeline = Arc::default();
-        slots.push(Slot { kernel, constants, pipeline: Arc::clone(&pipeline) });
+        slots.push(Slot { kernel, constants, precision, pipeline: Arc::clone(&pipeline) });
         pipeline
     }
 }
 
 impl Pipeline {
-    /// Compiles `source`, which is the kernel's own text or, in tests of the tests, a broken copy of it.
+    /// Compiles `source`, which is what [`Kernel::wgsl`] gives or, in tests of the tests, a broken copy of it.
     pub fn compile(
         device: &wgpu::Device,
         kernel: &Kernel,
         source: &str,
         constants: &[(&str, f64)],
+        precision: Precision,
         cache: Option<&wgpu::PipelineCache>,
     ) -> Pipeline {
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -113,6 +132,6 @@ impl Pipeline {
             },
             cache,
         });
-        Pipeline { pipeline, layout }
+        Pipeline { pipeline, layout, precision }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use super::device::Wanted;
 use super::flow;
 use super::manifest::{self, Kernel, Variant};
 use crate::backend::params::Params;
-use crate::plan::BufferId;
+use crate::plan::{BufferId, Plan, Precision};
 
 /// Output positions that one work group of `conv3d.wgsl` computes: 64 lanes, 4 each.
 const CONV_POSITIONS: usize = 256;
@@ -55,6 +56,21 @@ pub(super) struct Launch {
 }
 
 impl Launch {
+    /// How the tensors that it reads and writes are stored: as the first of the plan's buffers among them. What has 32 bits
+    /// all the same is so in the shader.
+    pub fn precision(&self, plan: &Plan) -> Precision {
+        let activation = self.bindings.iter().find_map(|binding| match binding {
+            Binding::Activation(id) => Some(plan.buffers[*id].precision),
+            _ => None,
+        });
+        activation.unwrap_or_default()
+    }
+
+    /// What has to be compiled for it.
+    pub fn wanted(&self, plan: &Plan) -> Wanted {
+        (self.kernel, self.constants, self.precision(plan))
+    }
+
     /// Work groups for all of it.
     pub fn groups(&self) -> [usize; 3] {
         work_groups(self.kernel, self.constants, &self.params)

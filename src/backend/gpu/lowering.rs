@@ -4,6 +4,7 @@ use super::Gpu;
 use super::head;
 use super::launch::{Binding, Launch};
 use super::manifest;
+use super::numbers::encode;
 use super::pacer::dispatch_quantum;
 use super::product::{Product, RANGES, Range};
 use super::variants::{Products, Variants};
@@ -12,7 +13,7 @@ use super::winograd::{self, Pool, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
 use crate::network::{I3d, MIN_FRAMES};
-use crate::plan::{ALIGNMENT, BufferId, Group, INPUT, Kernel as Operation, Plan, Step};
+use crate::plan::{ALIGNMENT, BufferId, Group, INPUT, Kernel as Operation, Plan, Precision, Step};
 
 /// Most work groups on one axis of a dispatch that every WebGPU device accepts.
 const MAX_GROUPS: usize = 65_535;
@@ -57,7 +58,7 @@ pub(super) fn lower(
         })
     };
     let (launches, scratch) = launches(plan, weights, &gpu.variants, observed);
-    gpu.compile_all(launches.iter().map(|launch| (launch.kernel, launch.constants)))?;
+    gpu.compile_all(launches.iter().map(|launch| launch.wanted(plan)))?;
     let buffers = Buffers {
         arenas: plan.arenas().into_iter().map(|size| create("arena", size, usage)).collect(),
         points: create("points", scratch.points.max(16), usage),
@@ -96,7 +97,7 @@ pub(super) fn lower(
             groups.push(groups[index - 1].clone());
             continue;
         }
-        let pipeline = gpu.pipeline(launch.kernel, launch.constants)?;
+        let pipeline = gpu.pipeline(launch.kernel, launch.constants, launch.precision(plan))?;
         let first = part(&params, 0, launch.kernel.params.size as u64);
         let bound = launch.bindings.iter().map(|binding| buffers.resource(plan, weights, binding));
         let entries: Vec<_> = std::iter::once(first)
@@ -123,10 +124,10 @@ pub(super) fn lower(
 }
 
 /// Compiles what clips of the network need, whatever their length, before the first comes.
-pub(super) fn prepare(gpu: &Gpu, network: &I3d, weights: &DeviceWeights) -> Result<()> {
-    let plan = Plan::new(network, 1, MIN_FRAMES)?;
+pub(super) fn prepare(gpu: &Gpu, network: &I3d, weights: &DeviceWeights, precision: Precision) -> Result<()> {
+    let plan = Plan::new(network, 1, MIN_FRAMES)?.with_precision(precision);
     let (launches, _) = launches(&plan, weights, &gpu.variants, &[]);
-    gpu.compile_all(launches.iter().map(|launch| (launch.kernel, launch.constants)))
+    gpu.compile_all(launches.iter().map(|launch| launch.wanted(&plan)))
 }
 
 /// Every launch of `plan`, in order, and how much memory Winograd's layers share.
@@ -136,7 +137,7 @@ pub(super) fn launches(
     variants: &Variants,
     observed: &[BufferId],
 ) -> (Vec<Launch>, Scratch) {
-    let products = variants.products;
+    let products = variants.products(plan.precision);
     let mut all = Vec::new();
     let mut scratch = Scratch::default();
     for group in plan.groups(observed) {
@@ -150,7 +151,11 @@ pub(super) fn launches(
                 all.extend(launches);
                 scratch = scratch.max(needed);
             }
-            Group::Siblings(range) if range.len() <= RANGES && outputs(plan, range.clone()).len() <= 2 => {
+            Group::Siblings(range)
+                if range.len() <= RANGES
+                    && runs(Algorithm::Pointwise)
+                    && outputs(plan, range.clone()).len() <= 2 =>
+            {
                 all.extend(pointwise(plan, range, None, weights, products));
             }
             Group::ConvPool(first)
@@ -400,7 +405,8 @@ pub(super) fn upload(gpu: &Gpu, plan: &Plan, lowered: &Lowered, input: &[f32]) {
         for (to, from) in padded.chunks_exact_mut(stride).zip(pixels.chunks_exact(c)) {
             to[..c].copy_from_slice(from);
         }
-        let offset = buffer.offset + (index * padded.len() * 4) as u64;
-        gpu.queue.write_buffer(&lowered.arenas[buffer.arena], offset, bytemuck::cast_slice(&padded));
+        let stored = encode(&padded, buffer.precision);
+        let offset = buffer.offset + (index * stored.len()) as u64;
+        gpu.queue.write_buffer(&lowered.arenas[buffer.arena], offset, &stored);
     }
 }

@@ -9,6 +9,7 @@ mod lowering;
 #[path = "../../../shaders/manifest.rs"]
 pub mod manifest;
 mod model;
+mod numbers;
 mod pacer;
 mod peaks;
 mod probe;

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use web_time::Instant;
 
 use super::lowering::{self, Lowered};
+use super::numbers::beyond;
 use super::pacer::Pacer;
 use super::submission::Submission;
 use super::weights::DeviceWeights;
 use super::{Adapter, Gpu};
-use crate::backend::{Observed, Output, Progress, RunOptions};
-use crate::error::Result;
+use crate::backend::device::no_f16;
+use crate::backend::{Device, Observed, Output, Progress, RunOptions};
+use crate::error::{Error, Result};
 use crate::network::I3d;
-use crate::plan::{Buffer, BufferId, Plan};
+use crate::plan::{Buffer, BufferId, Plan, Precision};
 use crate::weights::Weights;
 
 /// Submissions that may be under way at once, of one clip or of two: one runs, one waits, so that the device never idles.
@@ -28,6 +30,7 @@ const READY: usize = 2;
 pub struct GpuModel {
     gpu: Arc<Gpu>,
     network: I3d,
+    precision: Precision,
     weights: DeviceWeights,
     pacer: Pacer,
     /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
@@ -81,14 +84,21 @@ struct Ready {
 
 impl GpuModel {
     /// Uploads the weights and compiles the kernels.
+    ///
+    /// # Errors
+    /// 16-bit storage where the adapter has no such numbers, and what the driver says.
     pub fn new(gpu: Arc<Gpu>, weights: &Weights, options: &RunOptions) -> Result<GpuModel> {
-        let network = weights.network;
+        let (network, precision) = (weights.network, options.precision);
+        if precision == Precision::F16 && !gpu.adapter.shader_f16 {
+            return Err(no_f16(&Device::Gpu(gpu).info()));
+        }
         let pacer = Pacer::new(gpu.adapter.is_hardware());
         let weights = DeviceWeights::new(&gpu, weights, options)?;
-        lowering::prepare(&gpu, &network, &weights)?;
+        lowering::prepare(&gpu, &network, &weights, precision)?;
         Ok(GpuModel {
             gpu,
             network,
+            precision,
             weights,
             pacer,
             ready: Vec::new(),
@@ -122,6 +132,9 @@ impl GpuModel {
     ///
     /// # Shapes
     /// `input` `[N, T, H, W, C]` of the plan's first buffer.
+    ///
+    /// # Errors
+    /// Plans for another precision, and those of [`Model::run`](crate::backend::Model::run).
     pub async fn begin(
         &mut self,
         plan: &Plan,
@@ -129,6 +142,12 @@ impl GpuModel {
         observe: &[&str],
         progress: &mut dyn FnMut(Progress),
     ) -> Result<GpuRun> {
+        plan.require(self.precision)?;
+        if let Some(value) = beyond(input, self.precision) {
+            let problem =
+                format!("it holds {value}, f16 at most 65504; scale the clip, or use --precision f32");
+            return Err(Error::clip("clip", problem));
+        }
         let observed = Observed::new(plan, observe)?;
         // What is observed decides what may be fused.
         let ids = observed.ids();
@@ -172,7 +191,8 @@ impl GpuModel {
         }
         let mut output = Output::default();
         for ReadBack { buffer, staging, after } in copies {
-            output.insert(&buffer, &self.gpu.read(&staging, Some(after)).await?);
+            let values = self.gpu.decode(&staging, buffer.precision, Some(after)).await?;
+            output.insert(&buffer, &values);
         }
         Ok(output)
     }

@@ -1,8 +1,10 @@
 //! One kernel on buffers of its own: what kernel tests and tuning look through.
 
 use super::manifest::Kernel;
+use super::numbers::encode;
 use super::{Gpu, Pipeline};
 use crate::error::Result;
+use crate::plan::Precision;
 
 impl Gpu {
     /// Runs `pipeline`, a compiled form of `kernel`, once and gives back its outputs.
@@ -20,12 +22,19 @@ impl Gpu {
         groups: [usize; 3],
     ) -> Result<Vec<Vec<f32>>> {
         let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let stored = |name: &str| match kernel.stored.contains(&name) {
+            true => pipeline.precision,
+            false => Precision::F32,
+        };
         let mut buffers = vec![self.filled(kernel.name, wgpu::BufferUsages::UNIFORM, params)];
         for ((name, _), data) in kernel.reads.iter().zip(reads) {
             let usage = if kernel.window(name).is_some() { wgpu::BufferUsages::UNIFORM } else { storage };
-            buffers.push(self.filled(name, usage, bytemuck::cast_slice(data)));
+            buffers.push(self.filled(name, usage, &encode(data, stored(name))));
         }
-        buffers.extend(outputs.iter().map(|data| self.filled("output", storage, bytemuck::cast_slice(data))));
+        let writes = || kernel.writes.iter().zip(outputs);
+        buffers.extend(
+            writes().map(|((name, _), data)| self.filled(name, storage, &encode(data, stored(name)))),
+        );
         let entries: Vec<_> = buffers
             .iter()
             .enumerate()
@@ -44,28 +53,34 @@ impl Gpu {
         pass.dispatch_workgroups(x, y, z);
         drop(pass);
         let mut copies = Vec::new();
-        for (from, data) in buffers[1 + kernel.reads.len()..].iter().zip(outputs) {
+        for (from, (name, _)) in buffers[1 + kernel.reads.len()..].iter().zip(kernel.writes) {
             let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("staging"),
-                size: size_of_val(*data) as u64,
+                size: from.size(),
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
             encoder.copy_buffer_to_buffer(from, 0, &staging, 0, staging.size());
-            copies.push(staging);
+            copies.push((staging, stored(name)));
         }
         self.queue.submit([encoder.finish()]);
         self.check()?;
         let mut read = Vec::new();
-        for staging in &copies {
-            read.push(self.read(staging, None).await?);
+        for (staging, precision) in &copies {
+            read.push(self.decode(staging, *precision, None).await?);
         }
         Ok(read)
     }
 
-    /// Compiles `source`, the text of `kernel` or a changed copy of it.
-    pub fn compile(&self, kernel: &Kernel, source: &str, constants: &[(&str, f64)]) -> Pipeline {
-        Pipeline::compile(&self.device, kernel, source, constants, None)
+    /// Compiles `source`, the text of `kernel` for some precision or a changed copy of it.
+    pub fn compile(
+        &self,
+        kernel: &Kernel,
+        source: &str,
+        constants: &[(&str, f64)],
+        precision: Precision,
+    ) -> Pipeline {
+        Pipeline::compile(&self.device, kernel, source, constants, precision, None)
     }
 
     fn filled(&self, label: &str, usage: wgpu::BufferUsages, data: &[u8]) -> wgpu::Buffer {

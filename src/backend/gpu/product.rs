@@ -86,7 +86,7 @@ impl Product {
         params.input[2] = self.ranges.len() as u32;
         let mut work = 0;
         for (index, (range, unit)) in self.ranges.iter().zip(units()).enumerate() {
-            let first = ((unit.bytes.start - start) / 16) as u32;
+            let first = ((unit.bytes.start - start) / (4 * unit.precision.bytes())) as u32;
             params.channels[index] = [range.input as u32, range.depth as u32, unit.columns as u32, first];
             let bias = if self.bias { (unit.bias / 16) as u32 } else { 0 };
             params.place[index] = [range.output as u32, range.first as u32, bias, unit.columns as u32];

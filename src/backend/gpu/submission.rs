@@ -41,13 +41,13 @@ impl Gpu {
         self.wait(self.submit(encoder)).await
     }
 
-    /// Reads `buffer` back, which must have been made for mapping and was last written by the submission `after`, or by any
+    /// Reads back the numbers of `buffer`, which must have been made for mapping and was last written by the submission `after`, or by any
     /// so far.
-    pub(super) async fn read(
+    pub(super) async fn read<T: bytemuck::Pod>(
         &self,
         buffer: &wgpu::Buffer,
         after: Option<wgpu::SubmissionIndex>,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Vec<T>> {
         let (sender, mapped) = oneshot::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |outcome| {
             if outcome.is_ok() {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{GEMM_TILES, HEAD, Variant};
 use super::{Adapter, AdapterKind};
+use crate::plan::Precision;
 
 /// Families of adapters that want the same variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,21 @@ impl Class {
 }
 
 impl Variants {
+    /// How products run on tensors stored as `precision` says. In 16 bits there are tiles only: windows of uniform memory
+    /// cannot hold such numbers, and what is added up over several dispatches would be rounded in between.
+    pub fn products(&self, precision: Precision) -> Products {
+        match (precision, self.products) {
+            (Precision::F16, Products::Uniform) => Products::Tiled(0),
+            (_, products) => products,
+        }
+    }
+
+    /// Whether 1x1x1 convolutions run as products. Software adapters, on which tiles are slow, convolve directly where
+    /// they cannot have their own form of the products.
+    pub fn pointwise(&self, precision: Precision) -> bool {
+        precision == Precision::F32 || self.products != Products::Uniform
+    }
+
     /// The table. Tiles are rows x columns x channels of a step.
     ///
     /// The choice for software is measured on lavapipe. Those for hardware follow published sweeps (llama.cpp's pull request
@@ -113,9 +129,9 @@ impl Variants {
             Class::Apple => Products::Tiled(large),
         };
         let [.., chunk_mib] = CHUNKS_MIB;
-        // Lavapipe takes 2 to 3 % less for a convolution and its pool that walk along whole rows than for two launches, with
-        // walks of 4 as much more; for max pools of 3x3x3 half of what it takes without walking. A GPU has far more lanes
-        // than there are rows.
+        // On lavapipe walks of 4 tiles cost 3 % more of the convolution and its pool than whole rows, which cost what two
+        // launches do or a little less; max pools of 3x3x3 take half of what they take without walking. A GPU has far more
+        // lanes than there are rows; its walks wait for measurements.
         let (walk, pool_walk) = if class == Class::Software { (usize::MAX, usize::MAX) } else { (4, 1) };
         let head = usize::from(class == Class::Software);
         Variants { products, chunk_mib, walk, pool_walk, head }

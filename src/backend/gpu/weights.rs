@@ -5,14 +5,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Gpu;
-use super::variants::Products;
+use super::numbers::{beyond, encode};
+use super::variants::{Products, Variants};
 use super::winograd;
 use crate::backend::RunOptions;
 use crate::backend::params::is_stem;
 use crate::backend::winograd::{POINTS, transform_weights};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::{LOGITS_PER_STEP, MIN_FRAMES, Unit};
-use crate::plan::{ALIGNMENT, Kernel, Plan};
+use crate::plan::{ALIGNMENT, Kernel, Plan, Precision};
 use crate::weights::{UnitWeights, Weights};
 
 /// Channels of a block of biases: as many as fill the alignment of a dynamic offset.
@@ -55,6 +56,8 @@ pub(super) struct Piece {
 /// One unit's weights.
 pub(super) struct OnDevice {
     pub algorithm: Algorithm,
+    /// How they are stored; the bias has 32 bits.
+    pub precision: Precision,
     /// Which of the buffers holds them.
     pub buffer: usize,
     pub bytes: Range<u64>,
@@ -88,6 +91,8 @@ impl DeviceWeights {
                 mapped_at_creation: false,
             })
         };
+        let variants = &gpu.variants;
+        let products = variants.products(options.precision);
         let mut biases = vec![0.0; units.iter().map(|u| padded(u.out_channels)).max().unwrap_or(0)];
         let mut made = DeviceWeights { buffers: Vec::new(), units: Vec::new(), biases: create("bias", 4) };
         let sizes = sizes(&Plan::new(&weights.network, 1, MIN_FRAMES)?);
@@ -96,10 +101,16 @@ impl DeviceWeights {
             let mut end = 0;
             for index in endpoint {
                 let description = &units[index];
-                let algorithm = algorithm(description, sizes[index], options);
+                let algorithm = algorithm(description, sizes[index], options, variants);
+                let precision = options.precision.of_weights(description);
                 let values = &weights.units[index];
-                let (data, pieces) = pack(description, values, algorithm, gpu.variants.products, end);
-                let bytes = end..end + 4 * data.len() as u64;
+                if let Some(value) = beyond(&values.kernel, precision) {
+                    let problem =
+                        format!("a weight is {value}, f16 holds at most 65504; use --precision f32");
+                    return Err(Error::checkpoint(&description.name, problem));
+                }
+                let (data, pieces) = pack(description, values, algorithm, products, end);
+                let bytes = end..end + precision.bytes() * data.len() as u64;
                 end = bytes.end.next_multiple_of(ALIGNMENT);
                 // Neighbours that run Winograd's way have one output transform, which reads their biases as one. Those of
                 // a piece begin with a block.
@@ -116,12 +127,12 @@ impl DeviceWeights {
                 }
                 let columns = description.out_channels.div_ceil(4);
                 let buffer = made.buffers.len();
-                made.units.push(OnDevice { algorithm, buffer, bytes: bytes.clone(), pieces, bias, columns });
-                packed.push((bytes.start, data));
+                packed.push((bytes.start, precision, data));
+                made.units.push(OnDevice { algorithm, precision, buffer, bytes, pieces, bias, columns });
             }
             let buffer = create("weights", end + BEHIND);
-            for (start, data) in packed {
-                gpu.queue.write_buffer(&buffer, start, bytemuck::cast_slice(&data));
+            for (start, precision, data) in packed {
+                gpu.queue.write_buffer(&buffer, start, &encode(&data, precision));
             }
             // What was written is copied once more by the queue; it goes before the next endpoint comes.
             gpu.queue.submit([]);
@@ -154,12 +165,16 @@ fn sizes(plan: &Plan) -> Vec<[usize; 2]> {
     steps.map(|step| plan.buffers[step.output].shape).map(|shape| [shape.h, shape.w]).collect()
 }
 
-fn algorithm(unit: &Unit, size: [usize; 2], options: &RunOptions) -> Algorithm {
+fn algorithm(unit: &Unit, size: [usize; 2], options: &RunOptions, variants: &Variants) -> Algorithm {
     if is_stem(unit.kernel, unit.stride, unit.in_channels) {
         Algorithm::Stem
-    } else if unit.kernel == [1; 3] && unit.stride == [1; 3] && unit.name != LOGITS_PER_STEP {
+    } else if unit.kernel == [1; 3]
+        && unit.stride == [1; 3]
+        && unit.name != LOGITS_PER_STEP
+        && variants.pointwise(options.precision)
+    {
         Algorithm::Pointwise
-    } else if !options.precise && winograd::pays(unit, size) {
+    } else if options.winograd() && winograd::pays(unit, size) {
         Algorithm::Winograd
     } else {
         Algorithm::Direct

@@ -3,7 +3,7 @@
 use crate::backend::params::{ConvParams, MeanParams, PoolParams};
 use crate::backend::{Observed, Output};
 use crate::error::Result;
-use crate::plan::{Buffer, INPUT, Kernel, Plan};
+use crate::plan::{Buffer, INPUT, Kernel, Plan, Precision};
 use crate::weights::Weights;
 
 use super::{avg_pool3d, conv3d, max_pool3d, time_mean};
@@ -14,6 +14,7 @@ use super::{avg_pool3d, conv3d, max_pool3d, time_mean};
 /// # Shapes
 /// `input` `[N, T, H, W, C]` of the plan's first buffer.
 pub fn run(plan: &Plan, weights: &Weights, input: &[f32], observe: &[&str]) -> Result<Output> {
+    plan.require(Precision::F32)?;
     let observed = Observed::new(plan, observe)?;
     let nan = |b: &Buffer| vec![f32::NAN; b.stored_bytes() as usize / 4];
     let mut memory: Vec<Vec<f32>> = plan.buffers.iter().map(nan).collect();

@@ -6,7 +6,7 @@ use super::work_groups;
 use crate::backend::params::FlowParams;
 use crate::error::Result;
 use crate::flow::{Gray, Schedule};
-use crate::plan::ALIGNMENT;
+use crate::plan::{ALIGNMENT, Precision};
 
 /// One kernel launch.
 pub(super) struct Launch {
@@ -71,7 +71,7 @@ impl Maker<'_> {
         buffers: &[&wgpu::Buffer],
         operations: u64,
     ) -> Result<Launch> {
-        let pipeline = self.gpu.pipeline(kernel, kernel.variants[0])?;
+        let pipeline = self.gpu.pipeline(kernel, kernel.variants[0], Precision::F32)?;
         let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.params,
             offset: 0,

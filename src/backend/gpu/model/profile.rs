@@ -103,8 +103,7 @@ impl Clock {
         encoder.resolve_query_set(&self.queries, 0..2 * self.launches, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, size);
         gpu.queue.submit([encoder.finish()]);
-        // `read` hands out the bytes as floats; these are 64-bit ticks.
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&gpu.read(&staging, None).await?);
+        let ticks: Vec<u64> = gpu.read(&staging, None).await?;
         let nanoseconds = f64::from(gpu.queue.get_timestamp_period());
         let time = |pair: &[u64]| {
             Duration::from_nanos((pair[1].saturating_sub(pair[0]) as f64 * nanoseconds) as u64)
