@@ -38,6 +38,7 @@ fn json_on_standard_output_is_one_object_with_every_key() {
             "fused",
             "input",
             "model",
+            "precision",
             "preprocess",
             "segments",
             "streams",
@@ -77,8 +78,19 @@ fn json_on_standard_output_is_one_object_with_every_key() {
     let sum: f64 = top.iter().map(|t| t["probability"].as_f64().expect("a number")).sum();
     assert!((sum - 1.0).abs() < 1e-5, "{sum}");
     // People read it too: what comes first in the contract comes first in the text.
-    let first =
-        ["input", "version", "device", "model", "preprocess", "video", "streams", "fused", "top", "timings"];
+    let first = [
+        "input",
+        "version",
+        "device",
+        "precision",
+        "model",
+        "preprocess",
+        "video",
+        "streams",
+        "fused",
+        "top",
+        "timings",
+    ];
     let places = first.map(|key| run.stdout.find(&format!("\n  \"{key}\": ")));
     assert!(places.is_sorted() && places.iter().all(Option::is_some), "{run:?}");
     assert_eq!(keys(&result["timings"]), ["decode_ms", "flow_ms", "flow_network_ms", "rgb_ms", "total_ms"]);
