@@ -48,6 +48,14 @@ pub enum Error {
         /// What was expected and what was found.
         problem: String,
     },
+    /// Training cannot go on.
+    #[error("{place}: {problem}")]
+    Training {
+        /// The step, and the clips of its batch.
+        place: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
     /// A file could not be downloaded, or is not the file that was expected.
     #[error("{place}: {problem}")]
     Download {
@@ -90,6 +98,7 @@ impl Error {
             Error::Clip { .. } => "clip",
             Error::Checkpoint { .. } => "checkpoint",
             Error::Labels { .. } => "labels",
+            Error::Training { .. } => "training",
             Error::Download { .. } => "download",
             Error::Usage(_) => "usage",
             Error::NoDevice { .. } => "no-device",
@@ -121,6 +130,11 @@ impl Error {
     /// A label list `place` that does not fit.
     pub fn labels(place: impl Display, problem: impl Display) -> Self {
         Error::Labels { place: place.to_string(), problem: problem.to_string() }
+    }
+
+    /// A step of training, `place`, that cannot be made.
+    pub fn training(place: impl Display, problem: impl Display) -> Self {
+        Error::Training { place: place.to_string(), problem: problem.to_string() }
     }
 
     /// An address `place` that does not give the file that was expected.

@@ -24,6 +24,8 @@ pub mod weights;
 
 pub mod backend;
 
+pub mod train;
+
 pub mod fusion;
 
 pub mod labels;

@@ -1,14 +1,16 @@
-//! A whole small network forwards and backwards: the CPU backend against the twins.
+//! A whole small network forwards and backwards: the CPU backend against the twins. Training: it learns, and it goes on
+//! where it was cut off.
 #![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 
 use common::Random;
-use i3d::backend::cpu::{CpuTape, Gradients};
-use i3d::backend::{Pass, reference};
+use i3d::backend::cpu::{CpuModel, CpuTape, Gradients};
+use i3d::backend::{Pass, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
-use i3d::weights::Parameters;
+use i3d::train::{Recipe, Trainer};
+use i3d::weights::{Checkpoint, Metadata, Parameters};
 
 /// Largest difference from the twins, relative to the largest gradient of the same tensor, with fixed statistics.
 const TOLERANCE: f64 = 1e-4;
@@ -136,4 +138,108 @@ fn dropout_drops_half_and_scales_the_rest() {
     assert!((0.35..0.65).contains(&share), "{share}");
     assert!(dropped.iter().zip(&whole).all(|(dropped, whole)| *dropped == 0.0 || *dropped == 2.0 * whole));
     assert!(features(Some(3)) == dropped && features(Some(4)) != dropped);
+}
+
+const RECIPE: Recipe =
+    Recipe { momentum: 0.9, weight_decay: 1e-7, averaging: 0.9, frozen: false, dropout: false, seed: 3 };
+
+/// A trainer of four classes, and eight clips of noise in portions of `portion`.
+fn eight_clips(portion: usize, recipe: Recipe) -> (Trainer, Vec<(Vec<f32>, Vec<usize>)>) {
+    let network = I3d { classes: 4, width: 0.125, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let plan = Plan::new(&network, portion, 9).expect("the network plans");
+    let clip = plan.buffers[INPUT].shape.len() / portion;
+    let clips = Random(11).vec(8 * clip);
+    let labels: Vec<usize> = (0..8).map(|clip| clip % 4).collect();
+    let portions = clips.chunks_exact(portion * clip).zip(labels.chunks_exact(portion));
+    let portions = portions.map(|(input, labels)| (input.to_vec(), labels.to_vec())).collect();
+    (Trainer::new(Parameters::new(&network, 1), plan, recipe), portions)
+}
+
+#[test]
+fn eight_clips_are_learned_by_heart() {
+    let (mut trainer, portions) = eight_clips(8, RECIPE);
+    let mut losses = Vec::new();
+    while losses.len() < 200 && losses.last().is_none_or(|&loss| loss >= 0.01) {
+        losses.push(trainer.step(&portions, 0.05).expect("a step").loss);
+    }
+    assert!((losses[0] - 4f64.ln()).abs() < 1.0, "at first it guesses: {}", losses[0]);
+    assert!(losses.last().is_some_and(|&loss| loss < 0.01), "{losses:?}");
+    let report = trainer.step(&portions, 0.0).expect("a step");
+    assert_eq!(report.correct, 8);
+    // What inference runs agrees: batch norm's averages have followed.
+    for _ in 0..60 {
+        trainer.step(&portions, 0.0).expect("a step");
+    }
+    let weights = trainer.parameters.folded().expect("finite");
+    let mut model = CpuModel::new(weights, 0, &RunOptions::default()).expect("threads start");
+    let plan = Plan::new(&trainer.parameters.network, 8, 9).expect("plans");
+    let output = model.run(&plan, &portions[0].0, &["Logits"], &mut |_| ()).expect("runs");
+    let logits = &output.get("Logits").expect("observed").data;
+    for (row, &label) in logits.chunks_exact(4).zip(&portions[0].1) {
+        assert!(row.iter().all(|&other| other <= row[label]), "{row:?} for class {label}");
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_off_goes_on_bit_for_bit() {
+    let recipe = Recipe { dropout: true, ..RECIPE };
+    let (mut whole, portions) = eight_clips(2, recipe);
+    let curve: Vec<f64> = (0..6).map(|_| whole.step(&portions, 0.05).expect("a step").loss).collect();
+    let (mut first, _) = eight_clips(2, recipe);
+    for loss in &curve[..3] {
+        assert_eq!(first.step(&portions, 0.05).expect("a step").loss, *loss);
+    }
+    let labels: Vec<String> = ["a", "b", "c", "d"].map(String::from).to_vec();
+    let state = first.state(Metadata { labels: Some(labels), ..Metadata::default() }).expect("it is written");
+    let (mut second, _) = eight_clips(2, recipe);
+    second.restore("state", &state).expect("it is read");
+    assert_eq!(second.steps(), 3);
+    let rest: Vec<f64> = (3..6).map(|_| second.step(&portions, 0.05).expect("a step").loss).collect();
+    assert_eq!(rest, curve[3..]);
+    assert_eq!(second.parameters, whole.parameters);
+    // The state is a model as well, for every program that reads one.
+    let checkpoint = Checkpoint::from_bytes("state", &state).expect("a checkpoint");
+    assert_eq!(checkpoint.metadata.labels.as_ref().map(Vec::len), Some(4));
+    let read = Parameters::from_checkpoint(&checkpoint, &first.parameters.network).expect("complete");
+    assert_eq!(read, first.parameters);
+}
+
+#[test]
+fn what_is_no_state_is_refused() {
+    let (mut trainer, _) = eight_clips(8, RECIPE);
+    let model = trainer.parameters.to_checkpoint("model", Metadata::default()).to_safetensors(None);
+    let before = trainer.parameters.clone();
+    let problem = trainer.restore("model", &model.expect("written")).expect_err("no state").to_string();
+    assert_eq!(problem, "model: holds a model and no state of training; start from it with --from");
+    assert!(trainer.restore("cut", &trainer.state(Metadata::default()).expect("written")[..999]).is_err());
+    assert_eq!((trainer.steps(), &trainer.parameters), (0, &before));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_before_anything_changes() {
+    let (mut trainer, mut portions) = eight_clips(4, RECIPE);
+    trainer.step(&portions, 0.05).expect("a step");
+    let before = trainer.parameters.clone();
+    portions[1].0[77] = f32::NAN;
+    let problem = trainer.step(&portions, 0.05).expect_err("no number").to_string();
+    assert!(problem.starts_with("step 2: the loss is NaN; take a lower learning rate"), "{problem}");
+    assert_eq!((trainer.steps(), &trainer.parameters), (1, &before));
+}
+
+#[test]
+fn portions_add_up_to_a_batch() {
+    // With fixed statistics clips do not see each other.
+    let recipe = Recipe { frozen: true, ..RECIPE };
+    let step = |portion: usize| {
+        let (mut trainer, portions) = eight_clips(portion, recipe);
+        let report = trainer.step(&portions, 0.05).expect("a step");
+        (report, trainer.parameters)
+    };
+    let ((whole, want), (parts, got)) = (step(8), step(2));
+    assert!((whole.loss - parts.loss).abs() < 1e-6 && whole.correct == parts.correct);
+    for (got, want) in got.units.iter().zip(&want.units) {
+        let want: Vec<f64> = want.kernel.iter().map(|&value| f64::from(value)).collect();
+        assert_near("kernel", &got.kernel, &want, TOLERANCE);
+        assert_eq!(got.moments.as_ref().map(|m| m.mean[0]), got.moments.as_ref().map(|_| 0.0));
+    }
 }

@@ -73,7 +73,8 @@ pub(super) fn finish(
         for (to, from) in to.chunks_exact_mut(stride).zip(from.chunks_exact(channels)) {
             for ((to, from), offset) in to[first..][..channels].iter_mut().zip(from).zip(offset) {
                 let value = from + offset;
-                *to = if relu { value.max(0.0) } else { value };
+                // What is no number stays so, to be seen in the loss.
+                *to = if relu && value < 0.0 { 0.0 } else { value };
             }
         }
     });
