@@ -9,7 +9,7 @@ use i3d::backend::cpu::{CpuModel, CpuTape, Gradients};
 use i3d::backend::{Pass, RunOptions, reference};
 use i3d::network::{I3d, Stream};
 use i3d::plan::{INPUT, Plan};
-use i3d::train::{Recipe, Trainer};
+use i3d::train::{Portion, Recipe, Trainer};
 use i3d::weights::{Checkpoint, Metadata, Parameters};
 
 /// Largest difference from the twins, relative to the largest gradient of the same tensor, with fixed statistics.
@@ -144,7 +144,7 @@ const RECIPE: Recipe =
     Recipe { momentum: 0.9, weight_decay: 1e-7, averaging: 0.9, frozen: false, dropout: false, seed: 3 };
 
 /// A trainer of four classes, and eight clips of noise in portions of `portion`.
-fn eight_clips(portion: usize, recipe: Recipe) -> (Trainer, Vec<(Vec<f32>, Vec<usize>)>) {
+fn eight_clips(portion: usize, recipe: Recipe) -> (Trainer, Vec<Portion>) {
     let network = I3d { classes: 4, width: 0.125, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
     let plan = Plan::new(&network, portion, 9).expect("the network plans");
     let clip = plan.buffers[INPUT].shape.len() / portion;

@@ -12,4 +12,4 @@ mod trainer;
 pub use footage::{Crop, Footage, Pixels};
 pub use schedule::{Plateau, Schedule};
 pub use sgd::Sgd;
-pub use trainer::{Recipe, StepReport, Trainer};
+pub use trainer::{Portion, Recipe, StepReport, Trainer};

@@ -29,6 +29,9 @@ pub struct Recipe {
     pub seed: u64,
 }
 
+/// Clips that run at once: the input of the plan's first buffer, `[N, T, H, W, C]`, and a label for each.
+pub type Portion = (Vec<f32>, Vec<usize>);
+
 /// What a step found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
@@ -76,12 +79,9 @@ impl Trainer {
 
     /// One step of `rate` on portions of clips, whose gradients are averaged; each is as large as the plan's batch.
     ///
-    /// # Shapes
-    /// Every portion is the input `[N, T, H, W, C]` of the plan's first buffer, and `N` labels.
-    ///
     /// # Errors
     /// A loss or gradient that is no number; then nothing has changed.
-    pub fn step(&mut self, portions: &[(Vec<f32>, Vec<usize>)], rate: f32) -> Result<StepReport> {
+    pub fn step(&mut self, portions: &[Portion], rate: f32) -> Result<StepReport> {
         let network = self.parameters.network;
         self.gradients = Gradients::zeros(&network);
         let (mut report, mut clips) = (StepReport { loss: 0.0, correct: 0 }, 0);
