@@ -1,9 +1,11 @@
 //! The command line: only parsing.
 
 mod bench;
+mod train;
 mod values;
 
 pub use bench::BenchArgs;
+pub use train::{ModeArg, TrainArgs};
 pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
 use values::{parse_frames, parse_threads};
 
@@ -51,6 +53,13 @@ pub enum Command {
         i3d flow tennis.mp4 -o flow.gif          to look at: hue is direction, strength is speed (also .mp4)"
     )]
     Flow(VideoFlowArgs),
+    /// Train a network on your own videos
+    #[command(
+        after_help = "Examples:\n  i3d train clips/ -o run/                        a small network from nothing\n  \
+        i3d train clips/ -o run/ --from kinetics-400 --mode fixed   a classifier on a pulled model's features\n  \
+        i3d train clips/ -o run/ --resume                 go on after a break"
+    )]
+    Train(Box<TrainArgs>),
     /// Write a checkpoint as safetensors
     #[command(
         after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors"

@@ -17,6 +17,7 @@ mod run;
 mod segments;
 mod stages;
 mod talk;
+mod train;
 mod watch;
 
 use clap::Parser;

@@ -49,12 +49,11 @@ pub fn check_streams(weights: &WeightArgs, asked: Streams) -> Result<()> {
 
 /// Starts the threads. All that the program computes on the CPU, be it networks, flow or weights, shares one pool, so
 /// `--threads` bounds their sum.
-pub fn threads(run: &RunArgs) -> Result<()> {
-    if run.threads > 0 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(run.threads).build_global();
+pub fn start_threads(threads: usize) -> Result<()> {
+    if threads > 0 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         // A second device of one command finds the pool there already, which is an error without a cause.
         if let Some(cause) = pool.as_ref().err().and_then(std::error::Error::source) {
-            let threads = run.threads;
             let problem = format!("{threads} threads cannot be started ({cause}); give a smaller --threads");
             return Err(Error::Usage(problem));
         }
@@ -71,7 +70,7 @@ pub fn open(
 ) -> Result<(Classifier, String)> {
     let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
     let options = run.options()?;
-    threads(run)?;
+    start_threads(run.threads)?;
     if !by_path(weights) && name == RANDOM_MODEL {
         talk.note(
             "warning: the weights are random (--model random): everything runs as with a real model, but the labels \

@@ -15,7 +15,7 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, SourceData, SourceFiles};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, device, flow, networks};
+use crate::{bench, checkpoint, classify, compare, device, flow, networks, train};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let outcome = match &cli.command {
         Command::Classify(args) => classify::run(args, talk),
         Command::Flow(args) => flow::run(args, talk),
+        Command::Train(args) => train::run(args, talk),
         Command::Convert(args) => convert(args, talk),
         Command::Dump(args) => dump(args, talk),
         Command::Compare(args) => compare::run(args, talk),

@@ -48,6 +48,8 @@ impl Talk {
         let count = match unit {
             Unit::Runs => "{human_pos}/{human_len} runs",
             Unit::Frames => "{human_pos}/{human_len} frames",
+            Unit::Clips => "{human_pos}/{human_len} clips",
+            Unit::Steps => "{human_pos}/{human_len} steps",
             Unit::Work => "{percent}%",
             Unit::Bytes => "{bytes}/{total_bytes}, {bytes_per_sec}",
         };
@@ -78,6 +80,10 @@ pub enum Unit {
     Runs,
     /// Video frames.
     Frames,
+    /// Clips.
+    Clips,
+    /// Steps of training.
+    Steps,
     /// Multiply-accumulates, shown as a share.
     Work,
     /// Bytes.

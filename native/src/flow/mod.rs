@@ -27,7 +27,7 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     let place = args.input.display().to_string();
     let mut sink = sink::open(&args.output, args.fps)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());
-    networks::threads(&args.run)?;
+    networks::start_threads(args.run.threads)?;
     let device = device::open(&args.run.device, 0)?;
     let mut engine = FlowEngine::new(&device, &tvl1)?;
     let mut samples = Samples::new(video::open(&args.input)?, args.fps)?;

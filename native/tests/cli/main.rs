@@ -19,6 +19,7 @@ mod precision;
 mod streams;
 mod timeline;
 mod tools;
+mod train;
 mod videos;
 mod weights;
 

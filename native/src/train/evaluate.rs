@@ -1,0 +1,71 @@
+//! Tests: whole clips, the centre of the picture, the network as inference runs it.
+
+use i3d::backend::cpu::CpuModel;
+use i3d::backend::{RunOptions, reference};
+use i3d::network::{FEATURES, LOGITS, MIN_FRAMES};
+use i3d::plan::Plan;
+use i3d::weights::Parameters;
+use i3d::{Error, Result};
+
+use super::Run;
+use super::dataset::Example;
+
+/// What a test found.
+#[derive(Debug, Clone, Copy)]
+pub struct Score {
+    /// Mean loss.
+    pub loss: f64,
+    /// Share of the clips whose best class was theirs.
+    pub accuracy: f64,
+}
+
+impl Run<'_> {
+    /// Mean loss and accuracy over `examples`, of which there must be some.
+    pub(super) fn evaluate(&self, parameters: &Parameters, examples: &[Example]) -> Result<Score> {
+        let classes = self.network.classes;
+        let (mut loss, mut correct) = (0.0, 0);
+        self.observe(parameters, examples, LOGITS, |example, logits| {
+            loss += reference::cross_entropy(logits, classes, &[example.label], &mut vec![0.0; classes]);
+            let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+            correct += usize::from(best == Some(example.label));
+        })?;
+        let count = examples.len().max(1) as f64;
+        Ok(Score { loss: loss / count, accuracy: correct as f64 / count })
+    }
+
+    /// The features of every clip, averaged over time.
+    ///
+    /// # Shapes
+    /// Returns `[examples, features]`.
+    pub(super) fn features(&self, parameters: &Parameters, examples: &[Example]) -> Result<Vec<f32>> {
+        let width = self.network.units().last().map_or(1, |unit| unit.in_channels);
+        let mut all = Vec::new();
+        self.observe(parameters, examples, FEATURES, |_, steps| {
+            let count = (steps.len() / width) as f32;
+            all.extend((0..width).map(|i| steps.iter().skip(i).step_by(width).sum::<f32>() / count));
+        })?;
+        Ok(all)
+    }
+
+    /// Runs the network on every example and hands `take` the values of an endpoint.
+    fn observe(
+        &self,
+        parameters: &Parameters,
+        examples: &[Example],
+        endpoint: &str,
+        mut take: impl FnMut(&Example, &[f32]),
+    ) -> Result<()> {
+        let mut model = CpuModel::new(parameters.folded()?, 0, &RunOptions::default())?;
+        let size = self.network.input_size;
+        for example in examples {
+            let footage = self.library.clip(&example.path)?;
+            let frames = footage.frames.max(MIN_FRAMES);
+            let input = footage.crop(footage.centre(size), size, frames);
+            let plan = Plan::new(&self.network, 1, frames)?;
+            let output = model.run(&plan, &input, &[endpoint], &mut |_| ())?;
+            let missing = || Error::device("training", format!("{endpoint} was not computed"));
+            take(example, &output.get(endpoint).ok_or_else(missing)?.data);
+        }
+        Ok(())
+    }
+}

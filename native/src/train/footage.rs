@@ -1,0 +1,145 @@
+//! Decoded clips on disk: decoding and flow cost far more than a step of training.
+//!
+//! A file holds one [`Footage`]; its name is a hash of the video's path, size and time of change, and of everything that
+//! decides what is decoded. Files are written whole or not at all, and one that cannot be read is made again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
+use half::f16;
+use i3d::backend::Device;
+use i3d::flow::{FlowEngine, Gray, Quantize, Tvl1};
+use i3d::network::Stream;
+use i3d::preprocess::RgbPreprocess;
+use i3d::train::{Footage, Pixels};
+use i3d::video::{self, Rate, Samples};
+use i3d::{Error, Result};
+use sha2::{Digest, Sha256};
+
+use crate::cache;
+use crate::output::Output;
+
+/// The longest clip that is kept: DeepMind's test length.
+const MOST_FRAMES: usize = 250;
+
+/// How clips are decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Decoding {
+    pub stream: Stream,
+    pub preprocess: RgbPreprocess,
+    pub rate: Rate,
+    pub tvl1: Tvl1,
+    pub quantize: Quantize,
+}
+
+/// Decoded clips, as many on disk as the budget allows.
+pub struct Library {
+    decoding: Decoding,
+    folder: PathBuf,
+    /// Bytes that may still be written.
+    budget: AtomicU64,
+}
+
+impl Library {
+    /// Clips decoded so; `budget` bytes of them are kept on disk.
+    pub fn open(decoding: Decoding, budget: u64) -> Result<Library> {
+        let folder = cache::folder()?.join("footage");
+        fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
+        let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let used: u64 = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+        Ok(Library { decoding, folder, budget: AtomicU64::new(budget.saturating_sub(used)) })
+    }
+
+    /// The clip of a video, decoded now or before.
+    ///
+    /// # Errors
+    /// Videos that cannot be decoded.
+    pub fn clip(&self, video: &Path) -> Result<Footage> {
+        let file = self.file(video)?;
+        if let Some(footage) = fs::read(&file).ok().and_then(|bytes| unpack(&bytes, self.decoding.stream)) {
+            return Ok(footage);
+        }
+        let footage = self.decode(video)?;
+        let bytes = pack(&footage);
+        let length = bytes.len() as u64;
+        let fits =
+            self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
+        if fits.is_ok() {
+            // A full disk is no reason to stop: the clip is decoded again next time.
+            if let Err(error) = Output::create(&file).and_then(|output| output.finish(&bytes)) {
+                log::debug!("{error}");
+            }
+        }
+        Ok(footage)
+    }
+
+    fn file(&self, video: &Path) -> Result<PathBuf> {
+        let failed = |e| Error::io(video.display(), e);
+        let metadata = fs::metadata(video).map_err(failed)?;
+        let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let path = fs::canonicalize(video).map_err(failed)?;
+        let key = format!("{path:?} {} {changed:?} {:?}", metadata.len(), self.decoding);
+        let hash = Sha256::digest(key.as_bytes());
+        let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Ok(self.folder.join(name))
+    }
+
+    fn decode(&self, video: &Path) -> Result<Footage> {
+        let Decoding { stream, preprocess, rate, tvl1, quantize } = self.decoding;
+        let mut samples = Samples::new(video::open(video)?, rate)?;
+        let (mut frames, mut size) = (Vec::new(), None);
+        while let Some(sample) = samples.next_sample()? {
+            let region = preprocess.full_region(&sample.frame);
+            size = size.or(Some(region.size));
+            let rgb = preprocess.resized_rgb(&sample.frame, region);
+            frames.extend(std::iter::repeat_n(rgb, sample.times));
+            if frames.len() > MOST_FRAMES {
+                break;
+            }
+        }
+        let Some(size) = size else {
+            return Err(Error::video(video.display(), "the video has no frames; give another"));
+        };
+        if stream == Stream::Rgb {
+            frames.truncate(MOST_FRAMES);
+            return Footage::rgb(size.height, size.width, &frames);
+        }
+        frames.truncate(MOST_FRAMES + 1);
+        let grays = frames.iter().map(|rgb| Gray::from_rgb(size.width, size.height, rgb));
+        let grays = grays.collect::<Result<Vec<_>>>()?;
+        let mut engine = FlowEngine::new(&Device::Cpu { threads: 0 }, &tvl1)?;
+        Footage::flow(&pollster::block_on(engine.flows(&grays))?, quantize)
+    }
+}
+
+/// Frames, height and width as 32-bit numbers, then the pixels.
+fn pack(footage: &Footage) -> Vec<u8> {
+    let sizes = [footage.frames, footage.height, footage.width].map(|n| (n as u32).to_le_bytes());
+    let mut bytes = sizes.concat();
+    match &footage.pixels {
+        Pixels::Rgb(values) => bytes.extend(values),
+        Pixels::Flow(values) => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+    }
+    bytes
+}
+
+fn unpack(bytes: &[u8], stream: Stream) -> Option<Footage> {
+    let (sizes, pixels) = bytes.split_at_checked(12)?;
+    let size = |index: usize| Some(u32::from_le_bytes(*sizes[4 * index..].first_chunk()?) as usize);
+    let (frames, height, width) = (size(0)?, size(1)?, size(2)?);
+    let values = frames.checked_mul(height)?.checked_mul(width)?.checked_mul(stream.channels())?;
+    let pixels = match stream {
+        Stream::Rgb => Pixels::Rgb(pixels.to_vec()),
+        Stream::Flow => {
+            let (pairs, _) = pixels.as_chunks::<2>();
+            Pixels::Flow(pairs.iter().map(|pair| f16::from_le_bytes(*pair)).collect())
+        }
+    };
+    let found = match &pixels {
+        Pixels::Rgb(bytes) => bytes.len(),
+        Pixels::Flow(flow) => flow.len(),
+    };
+    (found == values && values > 0).then_some(Footage { frames, height, width, pixels })
+}

@@ -1,0 +1,156 @@
+//! `i3d train`: a network from a folder of videos.
+//!
+//! `dataset.rs` says which clips there are, `footage.rs` decodes them once, `fit.rs` trains, `evaluate.rs` tests, and
+//! `journal.rs` keeps what there is to read afterwards. The folder of a run holds `state.safetensors`, from which the run goes
+//! on, `best.safetensors` and `model.safetensors`, which are models, `train.jsonl` and `curve.svg`.
+
+mod dataset;
+mod evaluate;
+mod fit;
+mod footage;
+mod journal;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use i3d::flow::Quantize;
+use i3d::network::{I3d, Stream};
+use i3d::preprocess::RgbPreprocess;
+use i3d::weights::{Checkpoint, Metadata, Parameters};
+use i3d::{Error, Result};
+use rayon::prelude::*;
+
+use crate::args::{ModeArg, TrainArgs};
+use crate::models::Models;
+use crate::networks;
+use crate::output::Output;
+use crate::run::Outcome;
+use crate::talk::{Talk, Unit};
+use dataset::{Dataset, Example};
+use footage::{Decoding, Library};
+
+/// A run: what is trained, on what, and where it is kept.
+struct Run<'a> {
+    args: &'a TrainArgs,
+    mode: ModeArg,
+    library: Library,
+    dataset: Dataset,
+    network: I3d,
+    talk: Talk,
+}
+
+/// Runs the command.
+pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
+    networks::start_threads(args.threads)?;
+    let stream = Stream::from(args.stream);
+    let dataset = Dataset::read(&args.data)?;
+    let from = start(args, stream)?;
+    let mode = args.mode.unwrap_or(if from.is_some() { ModeArg::Full } else { ModeArg::Original });
+    match (mode, &from) {
+        (ModeArg::Original, Some(_)) => {
+            let problem = "--mode original begins with random weights; leave --from out, or take --mode full";
+            return Err(Error::Usage(problem.into()));
+        }
+        (ModeArg::Fixed | ModeArg::Full, None) => {
+            let problem = "--mode fixed and full begin with a model; give it as --from MODEL";
+            return Err(Error::Usage(problem.into()));
+        }
+        _ => {}
+    }
+    let classes = dataset.labels.len();
+    let parameters = match from {
+        Some(checkpoint) => {
+            let parameters = Parameters::from_checkpoint(&checkpoint, &checkpoint.network()?)?;
+            // The same labels keep their classifier: that is training on, not transfer.
+            let same = checkpoint.metadata.labels.as_ref() == Some(&dataset.labels);
+            if same && mode == ModeArg::Full {
+                parameters
+            } else {
+                parameters.with_classes(classes, args.seed)
+            }
+        }
+        None => {
+            let (width, input_size) = (args.width, args.input_size);
+            let network = I3d { width, input_size, ..I3d::paper(stream, classes) };
+            network.validate()?;
+            Parameters::new(&network, args.seed)
+        }
+    };
+    let network = parameters.network;
+    std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
+    let quantize: Quantize = args.flow.quantize.into();
+    let decoding = Decoding {
+        stream,
+        preprocess: RgbPreprocess::for_input(network.input_size),
+        rate: args.fps,
+        tvl1: args.flow.preset.into(),
+        quantize,
+    };
+    let library = Library::open(decoding, args.cache_mb << 20)?;
+    let mut run = Run { args, mode, library, dataset, network, talk };
+    let broken = run.decode()?;
+    match mode {
+        ModeArg::Fixed => run.fit_head(parameters)?,
+        ModeArg::Original | ModeArg::Full => run.fit(parameters)?,
+    }
+    Ok(if broken { Outcome::SomeFailed } else { Outcome::Done })
+}
+
+/// The model to begin with, by path or by the name of a pulled model.
+fn start(args: &TrainArgs, stream: Stream) -> Result<Option<Checkpoint>> {
+    if args.from == Path::new("none") {
+        return Ok(None);
+    }
+    let name = args.from.to_string_lossy();
+    let pulled = || Models::open().and_then(|models| models.stream_path(&name, stream)).ok();
+    let path = if args.from.exists() { None } else { pulled() };
+    networks::read(stream, path.as_deref().unwrap_or(&args.from)).map(Some)
+}
+
+impl Run<'_> {
+    /// Decodes every clip; those that cannot be are told, listed in `skipped.txt`, and left out. Gives whether there are such.
+    fn decode(&mut self) -> Result<bool> {
+        let Dataset { labels, train, validation } = &self.dataset;
+        let bar = self.talk.bar("decoding", (train.len() + validation.len()) as u64, Unit::Clips);
+        let decode = |example: &Example| {
+            let clip = self.library.clip(&example.path);
+            bar.inc(1);
+            clip.err().map(|error| (example.clone(), error.to_string()))
+        };
+        let broken: Vec<(Example, String)> = train.par_iter().chain(validation).filter_map(decode).collect();
+        drop(bar);
+        let list: String = broken.iter().map(|(_, problem)| format!("{problem}\n")).collect();
+        broken.iter().for_each(|(_, problem)| self.talk.error(problem));
+        Output::create(&self.args.output.join("skipped.txt"))?.finish(list.as_bytes())?;
+        let lost: BTreeSet<_> = broken.iter().map(|(example, _)| &example.path).collect();
+        let labels = labels.clone();
+        let keep = |examples: &[Example]| -> Vec<Example> {
+            examples.iter().filter(|example| !lost.contains(&example.path)).cloned().collect()
+        };
+        let (train, validation) = (keep(train), keep(validation));
+        let gone = |label: &usize| !train.iter().any(|example| example.label == *label);
+        if let Some(label) = (0..labels.len()).find(gone) {
+            let problem =
+                format!("no clip of the class {:?} can be decoded; see what was said of them", labels[label]);
+            return Err(Error::labels(self.args.data.display(), problem));
+        }
+        if !broken.is_empty() {
+            let all = broken.len() + train.len() + validation.len();
+            self.talk.note(format!("{} of {all} clips were left out", broken.len()));
+        }
+        self.dataset = Dataset { labels, train, validation };
+        Ok(!broken.is_empty())
+    }
+
+    /// What models of this run say about themselves.
+    fn metadata(&self) -> Metadata {
+        Metadata { labels: Some(self.dataset.labels.clone()), ..Metadata::default() }
+    }
+
+    /// Writes a model into the folder of the run.
+    fn write_model(&self, name: &str, parameters: &Parameters) -> Result<()> {
+        let path = self.args.output.join(name);
+        let checkpoint = parameters.to_checkpoint(&path.display().to_string(), self.metadata());
+        Output::create(&path)?.finish(&checkpoint.to_safetensors(Some(&self.dataset.labels))?)
+    }
+}
