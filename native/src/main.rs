@@ -7,6 +7,7 @@ mod checkpoint;
 mod classify;
 mod compare;
 mod device;
+mod film;
 mod flow;
 mod input;
 mod models;
@@ -16,6 +17,7 @@ mod report;
 mod run;
 mod segments;
 mod stages;
+mod synth;
 mod talk;
 mod watch;
 

@@ -47,6 +47,7 @@ impl Talk {
         let bar = bar.with_finish(ProgressFinish::AndClear);
         let count = match unit {
             Unit::Runs => "{human_pos}/{human_len} runs",
+            Unit::Clips => "{human_pos}/{human_len} clips",
             Unit::Frames => "{human_pos}/{human_len} frames",
             Unit::Work => "{percent}%",
             Unit::Bytes => "{bytes}/{total_bytes}, {bytes_per_sec}",
@@ -76,6 +77,8 @@ fn say(text: impl std::fmt::Display) {
 pub enum Unit {
     /// Runs of a network.
     Runs,
+    /// Clips.
+    Clips,
     /// Video frames.
     Frames,
     /// Multiply-accumulates, shown as a share.

@@ -16,6 +16,7 @@ mod flow;
 mod models;
 mod outputs;
 mod streams;
+mod synth;
 mod timeline;
 mod tools;
 mod videos;
