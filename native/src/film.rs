@@ -80,28 +80,39 @@ impl Film {
                 encoder.encode_frame(frame).map_err(|e: ImageError| self.output.error(e))
             }
             Some((Encoder::Mp4(_, input), _)) => {
-                input.write_all(&rgb).map_err(|e| self.output.error(format!("ffmpeg stopped ({e})")))
+                let Err(broken) = input.write_all(&rgb) else { return Ok(()) };
+                // A pipe only breaks because ffmpeg ended; its own words say why, such as a full disk.
+                if let Some((Encoder::Mp4(child, input), _)) = self.running.take() {
+                    self.end(child, input)?;
+                }
+                Err(self.output.error(format!("ffmpeg stopped ({broken})")))
             }
             None => Ok(()),
         }
     }
 
     /// Gives the film its name.
-    pub fn finish(self) -> Result<()> {
-        let Some((encoder, file)) = self.running else { return Ok(()) };
+    pub fn finish(mut self) -> Result<()> {
+        let Some((encoder, file)) = self.running.take() else { return Ok(()) };
         match encoder {
             // Dropped, the encoder writes the end of the animation.
             Encoder::Gif(encoder) => drop(encoder),
-            Encoder::Mp4(child, input) => {
-                drop(input);
-                let ended = child.wait_with_output().map_err(|e| self.output.error(e))?;
-                if !ended.status.success() {
-                    let words = String::from_utf8_lossy(&ended.stderr);
-                    return Err(self.output.error(format!("ffmpeg failed: {}", words.trim())));
-                }
-            }
+            Encoder::Mp4(child, input) => self.end(child, input)?,
         }
         self.output.keep(file)
+    }
+
+    /// Waits until ffmpeg has written everything.
+    fn end(&self, child: Child, input: ChildStdin) -> Result<()> {
+        drop(input);
+        let ended = child.wait_with_output().map_err(|e| self.output.error(e))?;
+        if ended.status.success() {
+            return Ok(());
+        }
+        // Errors of this program are one line.
+        let words = String::from_utf8_lossy(&ended.stderr);
+        let words = words.trim().replace('\n', "; ");
+        Err(self.output.error(format!("ffmpeg failed: {words}")))
     }
 
     fn gif(&self, file: &NamedTempFile) -> Result<Encoder> {
