@@ -1,10 +1,12 @@
 //! The command line: only parsing.
 
 mod bench;
+mod synth;
 mod train;
 mod values;
 
 pub use bench::BenchArgs;
+pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
 pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
 use values::{parse_frames, parse_threads};
@@ -88,6 +90,13 @@ pub enum Command {
         ones\nrun, which take as long."
     )]
     Bench(BenchArgs),
+    /// Draw clips of the synthetic action set
+    #[command(
+        after_help = "Example:\n  i3d synth actions                                    class folders, labels.txt and clips.csv\n  \
+        i3d synth door.gif --classes \"opening a door\"        one clip to look at\n\n\
+        The same seed draws the same clips. Six pairs of classes are the same frames backwards."
+    )]
+    Synth(SynthArgs),
     /// List the devices that i3d can run on
     #[command(after_help = "Example:\n  i3d devices --json")]
     Devices(DevicesArgs),

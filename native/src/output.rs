@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use i3d::{Error, Result};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// What errors call standard output.
 const STANDARD_OUTPUT: &str = "standard output";
@@ -92,9 +92,52 @@ impl Output {
     }
 }
 
-/// Makes a temporary folder as readable as any new folder.
-pub fn share_folder(path: &Path) {
-    share(path, 0o755);
+/// A folder to be filled, under a temporary name until it is complete.
+pub struct OutputFolder {
+    path: PathBuf,
+    folder: TempDir,
+}
+
+impl OutputFolder {
+    /// Makes sure that `path` is free: not there, or an empty folder.
+    pub fn create(path: &Path) -> Result<OutputFolder> {
+        let fail = |source| Error::io(path.display(), source);
+        if path.is_file() {
+            let problem = "it is a file; give a new folder, or a name that ends in .mp4 or .gif";
+            return Err(Error::Usage(format!("{}: {problem}", path.display())));
+        }
+        if path.is_dir() && std::fs::read_dir(path).map_err(fail)?.next().is_some() {
+            let problem = format!("{}: the folder is not empty; give a new one", path.display());
+            return Err(Error::Usage(problem));
+        }
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempdir_in(parent).map_err(fail)?;
+        remember(folder.path());
+        Ok(OutputFolder { path: path.to_path_buf(), folder })
+    }
+
+    /// Where its files are written.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives the folder its name.
+    pub fn finish(self) -> Result<()> {
+        if self.path.is_dir() {
+            std::fs::remove_dir(&self.path).map_err(|e| self.error(e))?;
+        }
+        share(self.folder.path(), 0o755);
+        std::fs::rename(self.folder.path(), &self.path).map_err(|e| self.error(e))?;
+        // The temporary name is gone; nothing is left to clean up.
+        let _ = self.folder.keep();
+        Ok(())
+    }
+
+    /// An error about this folder.
+    pub fn error(&self, source: std::io::Error) -> Error {
+        Error::io(self.path.display(), source)
+    }
 }
 
 /// Temporary files are private; a result should be as readable as any new file.

@@ -15,7 +15,7 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, SourceData, SourceFiles};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, device, flow, networks, train};
+use crate::{bench, checkpoint, classify, compare, device, flow, networks, synth, train};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Compare(args) => compare::run(args, talk),
         Command::Plan(args) => plan(args),
         Command::Bench(args) => bench::run(args, talk),
+        Command::Synth(args) => synth::run(args, talk),
         Command::Devices(args) => devices(args),
         Command::Models(args) => models(args, talk),
     };

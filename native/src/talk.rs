@@ -47,8 +47,8 @@ impl Talk {
         let bar = bar.with_finish(ProgressFinish::AndClear);
         let count = match unit {
             Unit::Runs => "{human_pos}/{human_len} runs",
-            Unit::Frames => "{human_pos}/{human_len} frames",
             Unit::Clips => "{human_pos}/{human_len} clips",
+            Unit::Frames => "{human_pos}/{human_len} frames",
             Unit::Steps => "{human_pos}/{human_len} steps",
             Unit::Work => "{percent}%",
             Unit::Bytes => "{bytes}/{total_bytes}, {bytes_per_sec}",
@@ -78,10 +78,10 @@ fn say(text: impl std::fmt::Display) {
 pub enum Unit {
     /// Runs of a network.
     Runs,
-    /// Video frames.
-    Frames,
     /// Clips.
     Clips,
+    /// Video frames.
+    Frames,
     /// Steps of training.
     Steps,
     /// Multiply-accumulates, shown as a share.

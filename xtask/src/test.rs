@@ -18,7 +18,10 @@ pub fn run(shell: &Shell, swiftshader: bool, full: bool) -> Result<()> {
     step("formatting", cmd!(shell, "cargo fmt --all --check"))?;
     step("lints", cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings"))?;
     let wasm = "wasm32-unknown-unknown";
-    step("lints for the browser", cmd!(shell, "cargo clippy -p i3d --target {wasm} -- -D warnings"))?;
+    step(
+        "lints for the browser",
+        cmd!(shell, "cargo clippy -p i3d -p i3d-synth --target {wasm} -- -D warnings"),
+    )?;
     for target in setup::TARGETS.iter().filter(|target| **target != wasm) {
         // Checking needs no linker and, with the system's TLS on Windows and macOS, no C compiler for the target.
         step(&format!("types for {target}"), cmd!(shell, "cargo check -p i3d -p i3d-cli --target {target}"))?;

@@ -17,6 +17,7 @@ mod models;
 mod outputs;
 mod precision;
 mod streams;
+mod synth;
 mod timeline;
 mod tools;
 mod train;
