@@ -118,6 +118,10 @@ pub async fn tune(
 }
 
 /// Checks and times a candidate; gives up where its first run takes more than `most` seconds.
+#[cfg_attr(
+    target_arch = "wasm32",
+    expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
+)]
 async fn attempt(
     gpu: Gpu,
     weights: &Weights,
