@@ -104,7 +104,7 @@ impl Cache {
             }
         }
         let mut found = Vec::new();
-        walk(&self.0.path().join("i3d/models"), "", &mut found);
+        walk(&self.0.path().join("models"), "", &mut found);
         found.sort();
         found
     }
