@@ -6,7 +6,7 @@ use xshell::{Cmd, Shell, cmd};
 use crate::setup;
 
 /// Test targets of the library that open a GPU. Elsewhere they run with `I3D_GPU=off`.
-const GPU_TESTS: &[&str] = &["kernels", "harness", "endpoints", "tiles", "flow_gpu", "golden"];
+const GPU_TESTS: &[&str] = &["kernels", "harness", "endpoints", "tiles", "flow_gpu", "golden", "tune"];
 
 /// Where Debian's Chromium keeps its software GPU's Vulkan manifest.
 pub const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";

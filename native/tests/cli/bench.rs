@@ -117,7 +117,8 @@ fn tuning_keeps_what_it_chose() {
     let sandbox = Sandbox::new();
     let adapters = || sandbox.i3d("devices --json").exits(0).json()["adapters"].clone();
     let first = || adapters()[0].clone();
-    if std::env::var("I3D_GPU").is_ok_and(|policy| policy == "off") || first().is_null() {
+    // Whatever this machine has.
+    if first().is_null() {
         return;
     }
     assert_eq!(first()["tuned"], false);
