@@ -1,6 +1,6 @@
 //! The paper's "Fixed": a softmax layer on features that do not change.
 
-use crate::backend::reference::cross_entropy;
+use super::trainer::cross_entropy;
 use crate::error::{Error, Result};
 use crate::random::SplitMix64;
 
@@ -76,11 +76,7 @@ impl HeadTrainer {
     fn gradient(&self, rows: &[&[f32]], labels: &[usize]) -> (f64, usize, Vec<f32>) {
         let classes = self.bias.len();
         let logits: Vec<f32> = rows.iter().flat_map(|row| self.logits(row)).collect();
-        let mut logits_grad = vec![0.0; logits.len()];
-        let loss = cross_entropy(&logits, classes, labels, &mut logits_grad);
-        let best = |row: &[f32]| (0..classes).max_by(|&a, &b| row[a].total_cmp(&row[b]));
-        let right =
-            logits.chunks_exact(classes).zip(labels).filter(|(row, label)| best(row) == Some(**label));
+        let (loss, right, logits_grad) = cross_entropy(&logits, classes, labels);
         let mut grad = vec![0.0; self.velocity.len()];
         for (row, ahead) in rows.iter().zip(logits_grad.chunks_exact(classes)) {
             let (kernel, bias) = grad.split_at_mut(self.kernel.len());
@@ -89,7 +85,7 @@ impl HeadTrainer {
             }
             bias.iter_mut().zip(ahead).for_each(|(grad, ahead)| *grad += ahead);
         }
-        (loss, right.count(), grad)
+        (loss, right, grad)
     }
 
     /// The logits of a clip's mean features.

@@ -185,7 +185,7 @@ impl Trainer {
 }
 
 /// Mean loss, clips whose best class is theirs, and the gradient; see `backend::reference::cross_entropy`.
-fn cross_entropy(logits: &[f32], classes: usize, labels: &[usize]) -> (f64, usize, Vec<f32>) {
+pub(super) fn cross_entropy(logits: &[f32], classes: usize, labels: &[usize]) -> (f64, usize, Vec<f32>) {
     let mut grad = vec![0.0; logits.len()];
     let loss = crate::backend::reference::cross_entropy(logits, classes, labels, &mut grad);
     let stride = logits.len() / labels.len().max(1);

@@ -58,7 +58,7 @@ impl Run<'_> {
         let mut model = CpuModel::new(parameters.folded()?, 0, &RunOptions::default())?;
         let size = self.network.input_size;
         for example in examples {
-            let footage = self.library.clip(&example.path)?;
+            let footage = self.clips.clip(&example.path)?;
             let frames = footage.frames.max(MIN_FRAMES);
             let input = footage.crop(footage.centre(size), size, frames);
             let plan = Plan::new(&self.network, 1, frames)?;

@@ -128,7 +128,7 @@ impl Run<'_> {
             .collect();
         let size = self.network.input_size;
         let inputs = clips.par_iter().enumerate().map(|(index, example)| {
-            let footage = self.library.clip(&example.path)?;
+            let footage = self.clips.clip(&example.path)?;
             let mut random = SplitMix64::with_path(args.seed, &[CROPS, step, index as u64]);
             let crop = footage.augmented(size, args.frames, &mut random);
             let flipped = crop.flipped && !args.no_flip;

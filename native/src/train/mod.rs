@@ -33,7 +33,7 @@ use footage::{Decoding, Library};
 struct Run<'a> {
     args: &'a TrainArgs,
     mode: ModeArg,
-    library: Library,
+    clips: Library,
     dataset: Dataset,
     network: I3d,
     talk: Talk,
@@ -86,8 +86,8 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         tvl1: args.flow.preset.into(),
         quantize,
     };
-    let library = Library::open(decoding, args.cache_mb << 20)?;
-    let mut run = Run { args, mode, library, dataset, network, talk };
+    let clips = Library::open(decoding, args.cache_mb << 20)?;
+    let mut run = Run { args, mode, clips, dataset, network, talk };
     let broken = run.decode()?;
     match mode {
         ModeArg::Fixed => run.fit_head(parameters)?,
@@ -113,7 +113,7 @@ impl Run<'_> {
         let Dataset { labels, train, validation } = &self.dataset;
         let bar = self.talk.bar("decoding", (train.len() + validation.len()) as u64, Unit::Clips);
         let decode = |example: &Example| {
-            let clip = self.library.clip(&example.path);
+            let clip = self.clips.clip(&example.path);
             bar.inc(1);
             clip.err().map(|error| (example.clone(), error.to_string()))
         };
