@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cache;
+use crate::models::hash;
 use crate::output::Output;
 
 /// Opens the device that is asked for.
@@ -75,8 +76,7 @@ impl Store {
         let all = format!("{} {} {}", adapter.backend, adapter.name, adapter.driver);
         let words = adapter.name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let name: String = words.collect::<Vec<_>>().join("-").to_lowercase().chars().take(40).collect();
-        let hash: String =
-            Sha256::digest(all.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let hash = &hash::sha256_bytes(all.as_bytes())[..8];
         self.0.join(format!("{name}-{hash}"))
     }
 }

@@ -3,7 +3,7 @@
 //! Everything here returns data or a sentence that says what is wrong; printing is the caller's.
 
 mod download;
-mod hash;
+pub mod hash;
 pub mod registry;
 mod store;
 #[cfg(test)]

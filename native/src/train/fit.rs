@@ -102,10 +102,7 @@ impl Run<'_> {
             }
         }
         drop(bar);
-        self.write_model(MODEL, &trainer.parameters)?;
-        let curve = journal.draw(&args.output)?;
-        talk.note(format!("{}, {}", args.output.join(MODEL).display(), curve.display()));
-        Ok(())
+        self.end(&journal, &trainer.parameters)
     }
 
     /// The clips of a step: every clip once in an order of its own for each pass, then the next pass.
@@ -169,9 +166,15 @@ impl Run<'_> {
             journal.note(Entry { step, split: Split::Validation, loss, accuracy, rate: None })?;
             talk.note(format!("validation loss {loss:.4}, {:.1} % right", 100.0 * accuracy));
         }
-        self.write_model(MODEL, &parameters)?;
-        let curve = journal.draw(&args.output)?;
-        talk.note(format!("{}, {}", args.output.join(MODEL).display(), curve.display()));
+        self.end(&journal, &parameters)
+    }
+
+    /// Writes the model and the curve, and says where they are.
+    fn end(&self, journal: &Journal, parameters: &Parameters) -> Result<()> {
+        self.write_model(MODEL, parameters)?;
+        let curve = journal.draw(&self.args.output)?;
+        let model = self.args.output.join(MODEL);
+        self.talk.note(format!("{}, {}", model.display(), curve.display()));
         Ok(())
     }
 }

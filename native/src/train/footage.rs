@@ -16,9 +16,9 @@ use i3d::preprocess::RgbPreprocess;
 use i3d::train::{Footage, Pixels};
 use i3d::video::{self, Rate, Samples};
 use i3d::{Error, Result};
-use sha2::{Digest, Sha256};
 
 use crate::cache;
+use crate::models::hash;
 use crate::output::Output;
 
 /// The longest clip that is kept: DeepMind's test length.
@@ -81,9 +81,7 @@ impl Library {
         let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let path = fs::canonicalize(video).map_err(failed)?;
         let key = format!("{path:?} {} {changed:?} {:?}", metadata.len(), self.decoding);
-        let hash = Sha256::digest(key.as_bytes());
-        let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Ok(self.folder.join(name))
+        Ok(self.folder.join(&hash::sha256_bytes(key.as_bytes())[..32]))
     }
 
     fn decode(&self, video: &Path) -> Result<Footage> {
