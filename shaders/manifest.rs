@@ -3,8 +3,20 @@
 //! It sits beside the WGSL, so that a renamed shader, twin or caller is a compile error here. `tests/shaders.rs`
 //! walks this folder and this table and accepts no difference between them.
 
+#[path = "manifest/flow.rs"]
+mod flow;
+#[path = "manifest/train.rs"]
+mod train;
+
+pub use flow::{FLOW_DUAL, FLOW_GRADIENT, FLOW_MEDIAN, FLOW_RESIZE, FLOW_STEP, FLOW_STOP, FLOW_WARP};
+pub use train::{
+    AVG_POOL3D_GRAD, CONV3D_BIAS_GRAD, CONV3D_INPUT_GRAD, CONV3D_WEIGHT_GRAD, DROPOUT, MAX_POOL3D_GRAD,
+    MAX_POOL3D_WINNERS, NORM_GRAD, NORM_MOMENTS, NORM_OUTPUT, NORM_SUMS, SUM_PARTS, TIME_MEAN_GRAD,
+};
+
 use crate::backend::params::{
-    ConvParams, FlowParams, GemmParams, HeadParams, MeanParams, PoolParams, WinoParams,
+    ConvParams, FlowParams, GemmParams, HeadParams, MeanParams, NormParams, PartsParams, PoolParams,
+    WinoParams,
 };
 use crate::backend::{gpu, reference};
 use crate::plan::Precision;
@@ -85,6 +97,12 @@ pub type GemmTwin = fn(&GemmParams, bool, &[f32], &[f32], &[f32], [&mut [f32]; 2
 /// Signature of the head's twin: parameters, input, weight, bias, features, logits per step, logits.
 pub type HeadTwin = fn(&HeadParams, &[f32], &[f32], &[f32], [&mut [f32]; 3]);
 
+/// Signature of a twin of batch norm: parameters, everything that is read in the order of the bindings, output.
+pub type NormTwin = fn(&NormParams, &[&[f32]], &mut [f32]);
+
+/// Signature of the twin of a max pool with winners: parameters, input, output, winners.
+pub type WinnersTwin = fn(&PoolParams, &[f32], [&mut [f32]; 2]);
+
 /// A twin, by its signature.
 #[derive(Debug, Clone, Copy)]
 pub enum Twin {
@@ -108,6 +126,18 @@ pub enum Twin {
     Flow2(fn(&FlowParams, &[f32], &[f32], &mut [f32])),
     /// Parameters, three inputs, output.
     Flow3(FlowTwin),
+    /// Parameters, output's gradient, bias' gradient.
+    Bias(fn(&ConvParams, &[f32], &mut [f32])),
+    /// Parameters, two inputs, gradient.
+    ConvGrad(fn(&ConvParams, &[f32], &[f32], &mut [f32])),
+    /// Parameters, everything that is read, output.
+    Norm(NormTwin),
+    /// Parameters, input, output.
+    Parts(fn(&PartsParams, &[f32], &mut [f32])),
+    /// Parameters, input, output and winners.
+    Winners(WinnersTwin),
+    /// Parameters, winners, output's gradient, input's gradient.
+    PoolGrad(fn(&PoolParams, &[f32], &[f32], &mut [f32])),
 }
 
 /// Layout of a parameter struct, field for field.
@@ -128,6 +158,7 @@ macro_rules! caller {
         stringify!($($path)*)
     }};
 }
+use caller;
 
 const CONV_PARAMS: Layout = layout!(ConvParams { input, output, kernel, stride, pad, channels, source });
 const POOL_PARAMS: Layout = layout!(PoolParams { input, output, window, stride, pad });
@@ -137,6 +168,8 @@ const WINO_PARAMS: Layout = layout!(WinoParams { image, tiles, frames, pad, chan
 const HEAD_PARAMS: Layout = layout!(HeadParams { input, head, first });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
+const NORM_PARAMS: Layout = layout!(NormParams { shape, mode, factors });
+const PARTS_PARAMS: Layout = layout!(PartsParams { shape });
 
 /// The opening 7x7x7 convolution with stride 2, for 2 or 3 channels. Its twin is that of any convolution.
 pub const STEM: Kernel = Kernel {
@@ -356,116 +389,7 @@ pub const TIME_MEAN: Kernel = Kernel {
     twin: Twin::Mean(reference::time_mean),
 };
 
-/// Bilinear resizing of frames and flow between the levels of the pyramid.
-pub const FLOW_RESIZE: Kernel = Kernel {
-    name: "flow_resize",
-    file: "flow_resize.wgsl",
-    source: include_str!("flow_resize.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[("input", "[N, Hs, Ws]")],
-    windows: &[],
-    writes: &[("output", "[N, H, W]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow1(reference::flow_resize),
-};
-
-/// Central differences of frames.
-pub const FLOW_GRADIENT: Kernel = Kernel {
-    name: "flow_gradient",
-    file: "flow_gradient.wgsl",
-    source: include_str!("flow_gradient.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[("input", "[N, H, W]")],
-    windows: &[],
-    writes: &[("output", "[2, N, H, W]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow1(reference::flow_gradient),
-};
-
-/// The second frame of each pair, and its gradient, at the displaced positions.
-pub const FLOW_WARP: Kernel = Kernel {
-    name: "flow_warp",
-    file: "flow_warp.wgsl",
-    source: include_str!("flow_warp.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[
-        ("frames", "[N + 1, H, W]"),
-        ("gradient", "[2, N + 1, H, W]"),
-        ("state", "[6, N, H, W], [N, H, W/64]"),
-    ],
-    windows: &[],
-    writes: &[("data", "[4, N, H, W]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow3(reference::flow_warp),
-};
-
-/// 5x5 median of the flow.
-pub const FLOW_MEDIAN: Kernel = Kernel {
-    name: "flow_median",
-    file: "flow_median.wgsl",
-    source: include_str!("flow_median.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[("state", "[6, N, H, W], [N, H, W/64]"), ("stopped", "[N]")],
-    windows: &[],
-    writes: &[("output", "[2, N, H, W]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow2(reference::flow_median),
-};
-
-/// The flow's half of an iteration of TV-L1; it changes `u` in place.
-pub const FLOW_STEP: Kernel = Kernel {
-    name: "flow_step",
-    file: "flow_step.wgsl",
-    source: include_str!("flow_step.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[("data", "[4, N, H, W]"), ("stopped", "[N]")],
-    windows: &[],
-    writes: &[("state", "[6, N, H, W], [N, H, W/64]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow2(reference::flow_step),
-};
-
-/// The dual field's half of an iteration of TV-L1; it changes `p` in place.
-pub const FLOW_DUAL: Kernel = Kernel {
-    name: "flow_dual",
-    file: "flow_dual.wgsl",
-    source: include_str!("flow_dual.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[("stopped", "[N]")],
-    windows: &[],
-    writes: &[("state", "[6, N, H, W], [N, H, W/64]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow1(reference::flow_dual),
-};
-
-/// Marks the frame pairs whose iteration is done.
-pub const FLOW_STOP: Kernel = Kernel {
-    name: "flow_stop",
-    file: "flow_stop.wgsl",
-    source: include_str!("flow_stop.wgsl"),
-    params: FLOW_PARAMS,
-    reads: &[("state", "[6, N, H, W], [N, H, W/64]")],
-    windows: &[],
-    writes: &[("stopped", "[N]")],
-    stored: &[],
-    variants: &[&[]],
-    caller: caller!(gpu::GpuFlow::flows),
-    twin: Twin::Flow1(reference::flow_stop),
-};
-
-/// Every kernel: the network's in the order in which it meets them, then those of optical flow.
+/// Every kernel: the network's in the order in which it meets them, those of optical flow, and those of training.
 pub const ALL: &[&Kernel] = &[
     &STEM,
     &STEM_UNIFORM,
@@ -486,4 +410,17 @@ pub const ALL: &[&Kernel] = &[
     &FLOW_STEP,
     &FLOW_DUAL,
     &FLOW_STOP,
+    &NORM_MOMENTS,
+    &NORM_OUTPUT,
+    &MAX_POOL3D_WINNERS,
+    &DROPOUT,
+    &TIME_MEAN_GRAD,
+    &AVG_POOL3D_GRAD,
+    &MAX_POOL3D_GRAD,
+    &NORM_SUMS,
+    &NORM_GRAD,
+    &CONV3D_BIAS_GRAD,
+    &CONV3D_WEIGHT_GRAD,
+    &SUM_PARTS,
+    &CONV3D_INPUT_GRAD,
 ];

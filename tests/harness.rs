@@ -4,8 +4,8 @@
 mod common;
 
 use common::cases::{self, Case};
-use common::{Tolerance, compare};
-use i3d::backend::gpu::manifest;
+use common::{Tolerance, compare, train_cases};
+use i3d::backend::gpu::{Gpu, manifest};
 
 #[test]
 fn broken_kernels_are_noticed() {
@@ -92,12 +92,127 @@ fn broken_kernels_are_noticed() {
         (cases::mean(3, 5, 12), "t < p.shape.y", "t < p.shape.y - 1u"),
         (cases::mean(3, 5, 12), "id.x / channels * p.shape.y", "id.x / channels"),
     ];
-    for (case, good, bad) in broken.into_iter().filter(|(case, ..)| case.runs_on(&gpu)) {
+    assert_noticed(&gpu, broken);
+}
+
+#[test]
+fn broken_kernels_of_training_are_noticed() {
+    let Some(gpu) = common::gpu() else { return };
+    let input = || train_cases::input_grad(0);
+    let weight = || train_cases::weight_grad(0, 4);
+    let strided = || train_cases::weight_grad(2, 4);
+    let bias = || train_cases::bias_grad(0);
+    let norm = |kernel| train_cases::norm(kernel, 1031, [8, 12, 4], true);
+    let (moments, output) = (|| norm(&manifest::NORM_MOMENTS), || norm(&manifest::NORM_OUTPUT));
+    let (sums, grad) = (|| norm(&manifest::NORM_SUMS), || norm(&manifest::NORM_GRAD));
+    let fixed = || train_cases::norm(&manifest::NORM_GRAD, 37, [0, 68, 0], false);
+    let winners = || train_cases::winners([2, 4, 5, 5], 20, [3, 3, 3], [1, 1, 1]);
+    let max = || train_cases::max_pool_grad([1, 5, 7, 6], 12, [3, 3, 3], [2, 2, 2]);
+    let avg = || train_cases::avg_pool_grad([1, 4, 5, 6], 8, [2, 2, 3]);
+    let mean = || train_cases::mean_grad(3, 5, 12);
+    let sum = || train_cases::sum(7, 68);
+    let dropout = || train_cases::dropout(276);
+    let broken: Vec<(Case, &str, &str)> = vec![
+        (input(), "(t, y, x)) + vec3<i32>(p.pad.xyz)", "(t, y, x))"),
+        (input(), "all(ahead >= vec3<i32>(0)) && ", ""),
+        (input(), "all(at < vec3<i32>(p.output.yzw))", "true"),
+        (input(), "select(zero, output_grad[i3 + k], r3.exists)", "output_grad[i3 + k]"),
+        (input(), "p.channels.w + select(0u", "select(0u"),
+        (input(), "p.source.x + channel", "channel"),
+        (input(), "+= sum", "= sum"),
+        (input(), "weight[at + 3u * columns]", "weight[at + 2u * columns]"),
+        (input(), "return transpose(", "return ("),
+        (input(), "row += p.kernel.w * columns;", "row += columns;"),
+        (input(), "add_positions(first, channel + 1u, acc1);", ""),
+        (input(), "k < p.channels.y", "k + 1u < p.channels.y"),
+        (train_cases::input_grad(1), "let c2 = min(channel + 2u", "let c2 = min(channel + 1u"),
+        (train_cases::input_grad(2), "all(at * stride == ahead) && ", ""),
+        (weight(), "grad * value.w", "grad * value.z"),
+        (weight(), "column + 1u, acc01", "column, acc01"),
+        (
+            weight(),
+            "let other_channel = min(channel + 1u, p.source.y - 1u) - channel",
+            "let other_channel = 0u",
+        ),
+        (weight(), "y < 0 || t < 0 || ", ""),
+        (weight(), " || t >= i32(p.input.y)", ""),
+        (weight(), "part * p.source.w", "part"),
+        (weight(), "begin + p.source.w, lines", "begin + p.source.w - 1u, lines"),
+        (weight(), "b += p.channels.z", "b += p.channels.y"),
+        (weight(), "p.channels.w + column", "column"),
+        (weight(), "p.source.x + channel", "channel"),
+        (weight(), "p.kernel.z / p.kernel.y % p.kernel.x", "p.kernel.z / p.kernel.y"),
+        (weight(), "tap * p.kernel.w + 4u * channel", "tap * p.kernel.w + channel"),
+        (strided(), "(stride - 1 - shift) / stride", "-shift / stride"),
+        (strided(), "room / stride + 1", "room / stride"),
+        (strided(), "a += p.stride.z * p.channels.x", "a += p.channels.x"),
+        (bias(), "p.channels.w + c", "c"),
+        (bias(), "if lane < others {", "if lane + 1u < others {"),
+        (bias(), "bias_grad[c]", "bias_grad[0]"),
+        (train_cases::bias_grad(2), "position += LANES", "position += 2u * LANES"),
+        (sum(), "part < p.shape.x", "part + 1u < p.shape.x"),
+        (sum(), "part * p.shape.y + i", "part + i"),
+        (moments(), "values[row * channels + c] - mean", "values[row * channels + c]"),
+        (moments(), "total(squares, lane) / f32(rows)", "total(squares, lane) / f32(rows - 1u)"),
+        (moments(), "sums[lane] += sums[lane + others];", "sums[lane] += sums[others];"),
+        (moments(), "moments[channels + c] = variance", "moments[channels + c] = sqrt(variance)"),
+        (output(), " + offset[c]", ""),
+        (output(), "moments[channels + c] + p.factors.x", "moments[channels + c]"),
+        (output(), "p.shape.w + c", "c"),
+        (output(), "value < vec4<f32>(0.0)", "value < vec4<f32>(-9.0)"),
+        (output(), "1.0 / sqrt(", "1.0 / ("),
+        (sums(), "output[at] > vec4<f32>(0.0)", "output[at] >= vec4<f32>(0.0)"),
+        (sums(), " - mean) * inverse", ") * inverse"),
+        (sums(), "product = total(product, lane);", ""),
+        (sums(), "sums[channels + c] = product", "sums[channels + c] = sum"),
+        (sums(), "p.shape.w + c", "c"),
+        (grad(), "output[at] > vec4<f32>(0.0)", "output[at] >= vec4<f32>(0.0)"),
+        (grad(), " + normal * sums[channels + c]", ""),
+        (grad(), " / f32(p.shape.x)", ""),
+        (grad(), "= inverse * grad", "= grad"),
+        (fixed(), "p.mode.x == 1u", "true"),
+        (winners(), "value > best", "value >= best"),
+        (winners(), "vec4<bool>(first)", "vec4<bool>(false)"),
+        (winners(), "iy - start.y) * i32(p.window.z) - start.z", "iy - start.y) * i32(p.window.z)"),
+        (
+            winners(),
+            "min(start + vec3<i32>(p.window.xyz), vec3<i32>(p.input.yzw))",
+            "start + vec3<i32>(p.window.xyz)",
+        ),
+        (winners(), "output[i] = best", "output[i] = winner"),
+        (max(), "+= sum", "= sum"),
+        (max(), "winners[at] == ", "winners[at] <= "),
+        (max(), "max(place + p.stride.xyz, p.window.xyz)", "max(place, p.window.xyz)"),
+        (max(), "place / p.stride.xyz + vec3<u32>(1u)", "place / p.stride.xyz"),
+        (max(), "vec3<u32>(t, y, x) + p.pad.xyz", "vec3<u32>(t, y, x)"),
+        (avg(), "+= sum", "= sum"),
+        (avg(), "f32(p.window.x * ", "f32("),
+        (avg(), "max(place + p.stride.xyz, p.window.xyz)", "max(place, p.window.xyz)"),
+        (
+            avg(),
+            "min(place / p.stride.xyz + vec3<u32>(1u), p.output.yzw)",
+            "place / p.stride.xyz + vec3<u32>(1u)",
+        ),
+        (mean(), "+= output_grad", "= output_grad"),
+        (mean(), "clip * channels", "0u * channels"),
+        (mean(), " / f32(p.shape.y);", ";"),
+        (dropout(), "*= factors", "= factors"),
+        (dropout(), "factors[i]", "factors[0]"),
+    ];
+    assert_noticed(&gpu, broken);
+}
+
+/// Every case holds, and no longer where the kernel says something else.
+#[track_caller]
+fn assert_noticed(gpu: &Gpu, broken: Vec<(Case, &str, &str)>) {
+    for (case, good, bad) in broken.into_iter().filter(|(case, ..)| case.runs_on(gpu)) {
         let source = case.source();
         assert!(source.contains(good), "{}: the shader no longer says {good:?}", case.name);
-        assert_eq!(case.check(&gpu, &source), Ok(()), "the unbroken kernel");
+        assert_eq!(case.check(gpu, &source), Ok(()), "the unbroken kernel");
         let source = source.replace(good, bad);
-        assert!(case.check(&gpu, &source).is_err(), "{}: {good:?} -> {bad:?} went unnoticed", case.name);
+        let failed = case.run(gpu, &source).map(|_| ());
+        assert_eq!(failed, Ok(()), "{}: {good:?} -> {bad:?} does not even run", case.name);
+        assert!(case.check(gpu, &source).is_err(), "{}: {good:?} -> {bad:?} went unnoticed", case.name);
     }
 }
 

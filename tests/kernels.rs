@@ -4,6 +4,7 @@
 mod common;
 
 use i3d::backend::gpu::manifest;
+use i3d::backend::params::Params;
 
 #[test]
 fn kernels_compute_what_their_twins_compute() {
@@ -15,6 +16,22 @@ fn kernels_compute_what_their_twins_compute() {
     let cases = cases.iter().filter(|case| case.runs_on(&gpu));
     let failures: Vec<String> = cases.filter_map(|case| case.check(&gpu, &case.source()).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn long_launches_can_be_cut() {
+    let Some(gpu) = common::gpu() else { return };
+    for case in common::cases::all().iter().filter(|case| case.runs_on(&gpu)) {
+        // These are never long.
+        if matches!(case.params, Params::Mean(_) | Params::Flow(_)) {
+            continue;
+        }
+        let whole = case.run(&gpu, &case.source()).expect("it runs");
+        let cut = case.run_in(&gpu, &case.source(), 2).expect("it runs");
+        for (cut, whole) in cut.iter().zip(&whole) {
+            assert_eq!(common::compare(cut, whole, common::Tolerance::EXACT), Ok(()), "{}", case.name);
+        }
+    }
 }
 
 #[test]

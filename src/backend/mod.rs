@@ -6,11 +6,13 @@ pub mod gpu;
 pub mod params;
 mod profile;
 pub mod reference;
+mod tape;
 mod tiled;
 pub mod winograd;
 
 pub use device::{Device, DeviceInfo, DeviceRequest, Model, Run};
 pub use profile::{LaunchTime, Peaks};
+pub use tape::Tape;
 pub use tiled::{Head, TiledRun, Tiling};
 
 use std::collections::BTreeMap;
@@ -18,6 +20,7 @@ use std::collections::BTreeMap;
 use crate::error::Result;
 use crate::network::Shape;
 use crate::plan::{Buffer, BufferId, Plan, Precision};
+use crate::random::SplitMix64;
 
 /// How a network is run, beside the device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +51,15 @@ pub struct Pass {
 impl Pass {
     /// The share of features that dropout sets to zero; the rest grows by what makes up for it (DeepMind's recipe).
     pub const DROPOUT: f32 = 0.5;
+
+    /// What dropout multiplies so many features by: nought, or what makes up for it. Empty without dropout.
+    pub fn factors(&self, features: usize) -> Vec<f32> {
+        let Some(seed) = self.dropout else { return Vec::new() };
+        let mut random = SplitMix64::new(seed);
+        let kept = 1.0 / (1.0 - Pass::DROPOUT);
+        let mut draw = || if random.symmetric() < 2.0 * Pass::DROPOUT - 1.0 { 0.0 } else { kept };
+        (0..features).map(|_| draw()).collect()
+    }
 }
 
 /// How far a run is.

@@ -6,13 +6,15 @@ use bytemuck::{Pod, Zeroable};
 
 mod flow;
 mod gemm;
+mod train;
 
 pub use flow::FlowParams;
 pub use gemm::{GemmParams, WinoParams};
+pub use train::{NormParams, PartsParams};
 
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
 
-/// Parameters of `conv3d.wgsl`, `stem.wgsl` and `stem_uniform.wgsl`.
+/// Parameters of `conv3d.wgsl`, `stem.wgsl` and `stem_uniform.wgsl`, and of a convolution's gradients.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct ConvParams {
@@ -31,11 +33,11 @@ pub struct ConvParams {
     /// buffer, first of them that is written.
     pub channels: [u32; 4],
     /// In groups of four channels: first input channel read, input channels read, weights per row. 1 for `stem_uniform.wgsl`
-    /// to add to what the output holds.
+    /// to add to what the output holds; for `conv3d_weight_grad.wgsl` lines of the output that make a part.
     pub source: [u32; 4],
 }
 
-/// Parameters of `max_pool3d.wgsl` and `avg_pool3d.wgsl`.
+/// Parameters of `max_pool3d.wgsl`, `max_pool3d_winners.wgsl` and `avg_pool3d.wgsl`, and of their gradients.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct PoolParams {
@@ -52,7 +54,7 @@ pub struct PoolParams {
     pub pad: [u32; 4],
 }
 
-/// Parameters of `time_mean.wgsl`.
+/// Parameters of `time_mean.wgsl` and `time_mean_grad.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct MeanParams {
@@ -185,6 +187,10 @@ pub enum Params {
     Wino(WinoParams),
     /// A step of optical flow.
     Flow(FlowParams),
+    /// Batch norm in training.
+    Norm(NormParams),
+    /// Parts of a sum.
+    Parts(PartsParams),
 }
 
 impl Params {
@@ -220,6 +226,14 @@ impl Params {
             }
             Params::Head(mut p) => {
                 p.first[0] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Norm(mut p) => {
+                p.mode[1] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Parts(mut p) => {
+                p.shape[2] = first;
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),

@@ -1,14 +1,13 @@
-//! Steps of training on the CPU backend, and all that a run needs to go on after it was cut off.
+//! Steps of training, and all that a run needs to go on after it was cut off.
 
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::Sgd;
-use crate::backend::Pass;
-use crate::backend::cpu::{CpuTape, Gradients, UnitGradients};
+use crate::backend::cpu::{Gradients, UnitGradients};
+use crate::backend::{Pass, Tape};
 use crate::error::{Error, Result};
-use crate::plan::Plan;
 use crate::random::SplitMix64;
 use crate::weights::{Checkpoint, Metadata, Parameters};
 
@@ -47,7 +46,7 @@ pub struct Trainer {
     pub parameters: Parameters,
     sgd: Sgd,
     recipe: Recipe,
-    tape: CpuTape,
+    tape: Tape,
     gradients: Gradients,
     step: u64,
 }
@@ -59,12 +58,12 @@ const KERNEL_VELOCITY: &str = "conv_3d/w/Momentum";
 const OFFSET_VELOCITY: &str = "offset/Momentum";
 
 impl Trainer {
-    /// Training from `parameters`; `plan` says how many clips of how many frames run at once.
-    pub fn new(parameters: Parameters, plan: Plan, recipe: Recipe) -> Trainer {
+    /// Training from `parameters`; the plan of `tape` says how many clips of how many frames run at once.
+    pub fn new(parameters: Parameters, tape: Tape, recipe: Recipe) -> Trainer {
         let network = parameters.network;
         Trainer {
             sgd: Sgd::new(&network, recipe.momentum, recipe.weight_decay),
-            tape: CpuTape::new(plan),
+            tape,
             gradients: Gradients::zeros(&network),
             parameters,
             recipe,
@@ -80,8 +79,8 @@ impl Trainer {
     /// One step of `rate` on portions of clips, whose gradients are averaged; each is as large as the plan's batch.
     ///
     /// # Errors
-    /// A loss or gradient that is no number; then nothing has changed.
-    pub fn step(&mut self, portions: &[Portion], rate: f32) -> Result<StepReport> {
+    /// A loss or gradient that is no number, and what the device reports; then nothing has changed.
+    pub async fn step(&mut self, portions: &[Portion], rate: f32) -> Result<StepReport> {
         let network = self.parameters.network;
         self.gradients = Gradients::zeros(&network);
         let (mut report, mut clips) = (StepReport { loss: 0.0, correct: 0 }, 0);
@@ -89,14 +88,14 @@ impl Trainer {
         for (index, (input, labels)) in portions.iter().enumerate() {
             let seed = || SplitMix64::with_path(self.recipe.seed, &[self.step, index as u64]).word();
             let pass = Pass { frozen: self.recipe.frozen, dropout: self.recipe.dropout.then(seed) };
-            let logits = self.tape.forward(&self.parameters, input, pass).to_vec();
+            let logits = self.tape.forward(&self.parameters, input, pass).await?;
             let (loss, correct, mut grad) = cross_entropy(&logits, network.classes, labels);
             if !loss.is_finite() {
                 return Err(self.diverged(format!("the loss is {loss}")));
             }
             grad.iter_mut().for_each(|grad| *grad /= portions.len() as f32);
-            self.tape.backward(&self.parameters, &grad, &mut self.gradients);
-            moments.push(self.tape.moments().map(Option::<&_>::cloned).collect::<Vec<_>>());
+            self.tape.backward(&self.parameters, &grad, &mut self.gradients).await?;
+            moments.push(self.tape.moments());
             report.loss += loss * labels.len() as f64;
             report.correct += correct;
             clips += labels.len();

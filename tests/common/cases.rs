@@ -1,7 +1,7 @@
 //! Kernel test cases, and the way a case runs on the twin and on a device.
 
 use bytemuck::Zeroable;
-use i3d::backend::gpu::manifest::{self, Kernel, Twin};
+use i3d::backend::gpu::manifest::{self, Kernel};
 use i3d::backend::gpu::{Gpu, work_groups};
 use i3d::backend::params::{ConvParams, GemmParams, HeadParams, MeanParams, Params, PoolParams, WinoParams};
 use i3d::backend::winograd::{POINTS, TILE};
@@ -38,38 +38,8 @@ impl Case {
     /// What the twin computes.
     pub fn expected(&self) -> Vec<Vec<f32>> {
         let mut outputs = self.before();
-        if let (Twin::Gemm(twin), Params::Gemm(p)) = (self.kernel.twin, self.params) {
-            let mut other = outputs.get(1).cloned().unwrap_or_default();
-            let add = self.constants.contains(&("ADD", 1.0));
-            let written = [outputs[0].as_mut_slice(), other.as_mut_slice()];
-            twin(&p, add, &self.reads[0], &self.reads[1], &self.reads[2], written);
-            if let Some(second) = outputs.get_mut(1) {
-                *second = other;
-            }
-            return outputs;
-        }
-        if let (Twin::Head(twin), Params::Head(p)) = (self.kernel.twin, self.params) {
-            let [features, per_step, logits] = &mut outputs[..] else { panic!("the head has three outputs") };
-            twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], [features, per_step, logits]);
-            return outputs;
-        }
-        let mut output = outputs.remove(0);
-        match (self.kernel.twin, self.params) {
-            (Twin::Conv(twin), Params::Conv(p)) => {
-                twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], &mut output);
-            }
-            (Twin::Pool(twin), Params::Pool(p)) => twin(&p, &self.reads[0], &mut output),
-            (Twin::Mean(twin), Params::Mean(p)) => twin(&p, &self.reads[0], &mut output),
-            (Twin::Flow1(twin), Params::Flow(p)) => twin(&p, &self.reads[0], &mut output),
-            (Twin::Flow2(twin), Params::Flow(p)) => twin(&p, &self.reads[0], &self.reads[1], &mut output),
-            (Twin::Flow3(twin), Params::Flow(p)) => {
-                twin(&p, &self.reads[0], &self.reads[1], &self.reads[2], &mut output);
-            }
-            (Twin::WinoIn(twin), Params::Wino(p)) => twin(&p, &self.reads[0], &mut output),
-            (Twin::WinoOut(twin), Params::Wino(p)) => twin(&p, &self.reads[0], &self.reads[1], &mut output),
-            _ => panic!("{}: the twin takes other parameters", self.name),
-        }
-        vec![output]
+        super::twins::run(self, &mut outputs);
+        outputs
     }
 
     /// The same with tensors stored in 16 bits. Inputs and weights are rounded before anybody sees them, so what the
@@ -99,18 +69,31 @@ impl Case {
         self.precision == Precision::F32 || gpu.adapter.shader_f16
     }
 
-    /// Compares `source`, the kernel's text or a changed copy, on the device with the twin.
-    pub fn check(&self, gpu: &Gpu, source: &str) -> Result<(), String> {
+    /// What `source`, the kernel's text or a changed copy, computes on the device.
+    pub fn run(&self, gpu: &Gpu, source: &str) -> Result<Vec<Vec<f32>>, String> {
+        self.run_in(gpu, source, usize::MAX)
+    }
+
+    /// The same in dispatches of so many work groups in x, each going on with what those before wrote.
+    pub fn run_in(&self, gpu: &Gpu, source: &str, most: usize) -> Result<Vec<Vec<f32>>, String> {
         let pipeline = gpu.compile(self.kernel, source, self.constants, self.precision);
         gpu.check().map_err(|e| e.to_string())?;
         let reads: Vec<&[f32]> = self.reads.iter().take(self.kernel.reads.len()).map(Vec::as_slice).collect();
-        let before = self.before();
-        let before: Vec<&[f32]> = before.iter().map(Vec::as_slice).collect();
-        let groups = work_groups(self.kernel, self.constants, &self.params);
-        let params = self.params.bytes(0);
-        let run = gpu.probe(self.kernel, &pipeline, &params, &reads, &before, groups);
-        let got = pollster::block_on(run).map_err(|e| e.to_string())?;
-        for (got, want) in got.iter().zip(&self.expected()) {
+        let [x, y, z] = work_groups(self.kernel, self.constants, &self.params);
+        let mut outputs = self.before();
+        for first in (0..x).step_by(most) {
+            let before: Vec<&[f32]> = outputs.iter().map(Vec::as_slice).collect();
+            let params = self.params.bytes(first as u32);
+            let groups = [most.min(x - first), y, z];
+            let run = gpu.probe(self.kernel, &pipeline, &params, &reads, &before, groups);
+            outputs = pollster::block_on(run).map_err(|e| e.to_string())?;
+        }
+        Ok(outputs)
+    }
+
+    /// Compares it with the twin.
+    pub fn check(&self, gpu: &Gpu, source: &str) -> Result<(), String> {
+        for (got, want) in self.run(gpu, source)?.iter().zip(&self.expected()) {
             compare(got, want, self.tolerance).map_err(|e| format!("{}: {e}", self.name))?;
         }
         Ok(())
@@ -510,6 +493,7 @@ pub fn all() -> Vec<Case> {
     cases.push(wino_pool([1, 2, 7, 15], 9));
     cases.push(wino_pool([1, 1, 9, 3], 1));
     cases.extend(super::flow_cases::all());
+    cases.extend(super::train_cases::all());
     let stored = cases.iter().filter(|case| !case.kernel.stored.is_empty());
     let half: Vec<Case> = stored.cloned().map(Case::half).collect();
     cases.extend(half);

@@ -3,6 +3,9 @@
 
 pub mod cases;
 pub mod flow_cases;
+pub mod train_cases;
+pub mod training;
+mod twins;
 
 use std::cmp::Ordering;
 use std::sync::Arc;

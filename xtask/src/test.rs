@@ -6,7 +6,8 @@ use xshell::{Cmd, Shell, cmd};
 use crate::setup;
 
 /// Test targets of the library that open a GPU. Elsewhere they run with `I3D_GPU=off`.
-const GPU_TESTS: &[&str] = &["kernels", "harness", "endpoints", "tiles", "flow_gpu", "golden", "tune"];
+const GPU_TESTS: &[&str] =
+    &["kernels", "harness", "endpoints", "tiles", "flow_gpu", "golden", "tune", "training_gpu"];
 
 /// Where Debian's Chromium keeps its software GPU's Vulkan manifest.
 pub const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";

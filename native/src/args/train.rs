@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use i3d::backend::DeviceRequest;
 use i3d::video::Rate;
 
 use super::values::{parse_frames, parse_threads};
@@ -94,6 +95,9 @@ pub struct TrainArgs {
     /// How flow is computed.
     #[command(flatten)]
     pub flow: FlowArgs,
+    /// auto, cpu, gpu, or a part of an adapter's name (see `i3d devices`)
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceRequest,
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
     pub threads: usize,

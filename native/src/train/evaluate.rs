@@ -1,7 +1,6 @@
 //! Tests: whole clips, the centre of the picture, the network as inference runs it.
 
-use i3d::backend::cpu::CpuModel;
-use i3d::backend::{RunOptions, reference};
+use i3d::backend::{Model, RunOptions, reference};
 use i3d::network::{FEATURES, LOGITS, MIN_FRAMES};
 use i3d::plan::Plan;
 use i3d::weights::Parameters;
@@ -55,14 +54,14 @@ impl Run<'_> {
         endpoint: &str,
         mut take: impl FnMut(&Example, &[f32]),
     ) -> Result<()> {
-        let mut model = CpuModel::new(parameters.folded()?, 0, &RunOptions::default())?;
+        let mut model = Model::new(&self.device, parameters.folded()?, &RunOptions::default())?;
         let size = self.network.input_size;
         for example in examples {
             let footage = self.clips.clip(&example.path)?;
             let frames = footage.frames.max(MIN_FRAMES);
             let input = footage.crop(footage.centre(size), size, frames);
             let plan = Plan::new(&self.network, 1, frames)?;
-            let output = model.run(&plan, &input, &[endpoint], &mut |_| ())?;
+            let output = pollster::block_on(model.run(&plan, &input, &[endpoint], &mut |_| ()))?;
             let missing = || Error::device("training", format!("{endpoint} was not computed"));
             take(example, &output.get(endpoint).ok_or_else(missing)?.data);
         }

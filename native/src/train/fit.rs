@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use i3d::backend::Tape;
 use i3d::plan::Plan;
 use i3d::random::SplitMix64;
 use i3d::train::{Crop, HeadTrainer, Plateau, Portion, Recipe, Schedule, StepReport, Trainer};
@@ -43,7 +44,7 @@ impl Run<'_> {
         let rate = args.rate.unwrap_or(if frozen { 0.005 } else { 0.05 });
         let schedule = Schedule { rate, warm_up: args.warm_up, tenths: args.tenths.clone() };
         let plan = Plan::new(&self.network, args.batch as usize, args.frames)?;
-        let mut trainer = Trainer::new(parameters, plan, recipe);
+        let mut trainer = Trainer::new(parameters, Tape::new(&self.device, plan)?, recipe);
         let state = args.output.join(STATE);
         match (args.resume, state.exists()) {
             (true, true) => {
@@ -68,7 +69,7 @@ impl Run<'_> {
         while trainer.steps() < args.steps {
             let (portions, clips) = self.batch(trainer.steps())?;
             let rate = schedule.rate(trainer.steps()) * plateau.factor();
-            let StepReport { loss, correct } = match trainer.step(&portions, rate) {
+            let StepReport { loss, correct } = match pollster::block_on(trainer.step(&portions, rate)) {
                 Ok(report) => report,
                 Err(Error::Training { place, problem }) => {
                     let names: Vec<String> =

@@ -13,6 +13,7 @@ mod journal;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use i3d::backend::Device;
 use i3d::flow::Quantize;
 use i3d::network::{I3d, Stream};
 use i3d::preprocess::RgbPreprocess;
@@ -22,10 +23,10 @@ use rayon::prelude::*;
 
 use crate::args::{ModeArg, TrainArgs};
 use crate::models::Models;
-use crate::networks;
 use crate::output::Output;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
+use crate::{device, networks};
 use dataset::{Dataset, Example};
 use footage::{Decoding, Library};
 
@@ -36,12 +37,14 @@ struct Run<'a> {
     clips: Library,
     dataset: Dataset,
     network: I3d,
+    device: Device,
     talk: Talk,
 }
 
 /// Runs the command.
 pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     networks::start_threads(args.threads)?;
+    let device = device::open(&args.device, 0)?;
     let stream = Stream::from(args.stream);
     let dataset = Dataset::read(&args.data)?;
     let from = start(args, stream)?;
@@ -87,7 +90,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         quantize,
     };
     let clips = Library::open(decoding, args.cache_mb << 20)?;
-    let mut run = Run { args, mode, clips, dataset, network, talk };
+    let mut run = Run { args, mode, clips, dataset, network, device, talk };
     let broken = run.decode()?;
     match mode {
         ModeArg::Fixed => run.fit_head(parameters)?,

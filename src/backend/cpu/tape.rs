@@ -10,7 +10,6 @@ use super::{Source, conv, gradient, norm, pool};
 use crate::backend::Pass;
 use crate::network::{I3d, Shape, Unit};
 use crate::plan::{BufferId, INPUT, Kernel, Plan, Step, Window};
-use crate::random::SplitMix64;
 use crate::weights::{Moments, Parameters};
 
 /// Gradients of a loss, one entry per unit in the order of [`I3d::units`].
@@ -242,12 +241,7 @@ impl CpuTape {
 
     /// Multiplies the features by nought, or by what makes up for it.
     fn drop_out(&mut self, features: &mut [f32]) {
-        self.dropout.clear();
-        let Some(seed) = self.pass.dropout else { return };
-        let mut random = SplitMix64::new(seed);
-        let kept = 1.0 / (1.0 - Pass::DROPOUT);
-        let mut draw = || if random.symmetric() < 2.0 * Pass::DROPOUT - 1.0 { 0.0 } else { kept };
-        self.dropout.extend(features.iter().map(|_| draw()));
+        self.dropout = self.pass.factors(features.len());
         features.iter_mut().zip(&self.dropout).for_each(|(value, kept)| *value *= kept);
     }
 }

@@ -14,8 +14,11 @@ const CONV_POSITIONS: usize = 256;
 const CONV_CHANNELS: usize = 16;
 /// Rows that one work group of `gemm_uniform.wgsl` computes: 16 lanes, 4 each.
 const UNIFORM_ROWS: usize = 64;
-/// Lanes of every other kernel's work group.
+/// Lanes of every other kernel's work group, but for those that compute four channels of all positions.
 const LANES: usize = 64;
+
+/// Most work groups on one axis of a dispatch that every WebGPU device accepts.
+const MAX_GROUPS: usize = 65_535;
 
 /// What a binding shows a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,12 +80,41 @@ impl Launch {
     }
 }
 
+/// A dispatch of a launch.
+pub(super) struct Cut {
+    /// First work group in x.
+    pub first: u32,
+    /// Work groups.
+    pub groups: [u32; 3],
+    /// Its share of the work.
+    pub work: u64,
+}
+
+/// Cuts a launch along x into dispatches of at most `quantum` of its work, each with parameters of its own.
+pub(super) fn cut([x, y, z]: [usize; 3], work: u64, quantum: u64) -> impl Iterator<Item = Cut> {
+    let per_dispatch = (x as u64 * quantum / work.max(1)).clamp(1, MAX_GROUPS as u64) as usize;
+    (0..x).step_by(per_dispatch).map(move |first| {
+        let count = per_dispatch.min(x - first);
+        let groups = [count as u32, y as u32, z as u32];
+        Cut { first: first as u32, groups, work: work * count as u64 / x as u64 }
+    })
+}
+
 /// Work groups in x, y and z that a variant of `kernel` needs to compute everything that `params` describe.
 pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) -> [usize; 3] {
     let product = |values: &[u32]| values.iter().map(|&v| v as usize).product::<usize>();
     let constant =
         |name| constants.iter().find(|(known, _)| *known == name).map_or(1, |(_, value)| *value as usize);
     match params {
+        Params::Conv(p) if kernel.name == manifest::CONV3D_INPUT_GRAD.name => {
+            let channels = 4 * p.source[1] as usize;
+            [product(&p.input).div_ceil(CONV_POSITIONS), channels.div_ceil(CONV_CHANNELS), 1]
+        }
+        Params::Conv(p) if kernel.name == manifest::CONV3D_WEIGHT_GRAD.name => {
+            let eights = product(&[p.channels[1].div_ceil(2), p.source[1].div_ceil(2)]);
+            [(p.parts() * product(&p.kernel[..3]) * eights).div_ceil(LANES), 1, 1]
+        }
+        Params::Conv(p) if kernel.name == manifest::CONV3D_BIAS_GRAD.name => [p.channels[1] as usize, 1, 1],
         Params::Conv(p) => {
             let fours = product(&p.output[..3]) * (p.output[3] as usize).div_ceil(4);
             let y = (4 * p.channels[1] as usize).div_ceil(CONV_CHANNELS);
@@ -102,9 +134,22 @@ pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) 
         }
         Params::Wino(p) if kernel.name == manifest::WINO_POOL.name => [p.walks().div_ceil(LANES), 1, 1],
         Params::Wino(p) => [p.fours().div_ceil(LANES), 1, 1],
+        Params::Pool(p)
+            if [manifest::MAX_POOL3D_GRAD.name, manifest::AVG_POOL3D_GRAD.name].contains(&kernel.name) =>
+        {
+            [(product(&p.input) * p.window[3] as usize).div_ceil(LANES), 1, 1]
+        }
         Params::Pool(p) => [p.walks().div_ceil(LANES), 1, 1],
         Params::Flow(p) => flow::work_groups(kernel, p),
         Params::Head(p) => [(p.head[2] as usize).div_ceil(constant("CLASSES")), p.input[0] as usize, 1],
+        Params::Norm(p) if [manifest::NORM_MOMENTS.name, manifest::NORM_SUMS.name].contains(&kernel.name) => {
+            [p.shape[1] as usize, 1, 1]
+        }
+        Params::Norm(p) => [product(&p.shape[..2]).div_ceil(LANES), 1, 1],
+        Params::Parts(p) => [(p.shape[1] as usize).div_ceil(LANES), 1, 1],
+        Params::Mean(p) if kernel.name == manifest::TIME_MEAN_GRAD.name => {
+            [product(&p.shape[..3]).div_ceil(LANES), 1, 1]
+        }
         Params::Mean(p) => [(p.shape[0] as usize * p.shape[2] as usize).div_ceil(LANES), 1, 1],
     }
 }

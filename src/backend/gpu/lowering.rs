@@ -2,7 +2,7 @@
 
 use super::Gpu;
 use super::head;
-use super::launch::{Binding, Launch};
+use super::launch::{Binding, Cut, Launch, cut};
 use super::manifest;
 use super::numbers::encode;
 use super::pacer::dispatch_quantum;
@@ -13,10 +13,7 @@ use super::winograd::{self, Pool, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
 use crate::network::{I3d, MIN_FRAMES};
-use crate::plan::{ALIGNMENT, BufferId, Group, INPUT, Kernel as Operation, Plan, Precision, Step};
-
-/// Most work groups on one axis of a dispatch that every WebGPU device accepts.
-const MAX_GROUPS: usize = 65_535;
+use crate::plan::{ALIGNMENT, Buffer, BufferId, Group, Kernel as Operation, Plan, Precision, Step};
 
 /// One kernel launch.
 pub(super) struct Dispatch {
@@ -71,13 +68,9 @@ pub(super) fn lower(
     let mut uniforms: Vec<u8> = Vec::new();
     let mut cuts = Vec::new();
     for (index, launch) in launches.iter().enumerate() {
-        let [x, y, z] = launch.groups();
-        let per_dispatch = (x as u64 * quantum / launch.work.max(1)).clamp(1, MAX_GROUPS as u64) as usize;
-        for first in (0..x).step_by(per_dispatch) {
-            let count = per_dispatch.min(x - first);
-            let work = launch.work * count as u64 / x as u64;
-            cuts.push((index, uniforms.len() as u32, [count as u32, y as u32, z as u32], work));
-            uniforms.extend(launch.params.bytes(first as u32));
+        for Cut { first, groups, work } in cut(launch.groups(), launch.work, quantum) {
+            cuts.push((index, uniforms.len() as u32, groups, work));
+            uniforms.extend(launch.params.bytes(first));
             uniforms.resize(uniforms.len().next_multiple_of(ALIGNMENT as usize), 0);
         }
     }
@@ -391,12 +384,11 @@ fn part(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource<
     wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
 }
 
-/// Writes a clip into the input buffer, channels padded to four.
+/// Writes a clip into memory from byte `first` on as `buffer` stores it, channels padded to four.
 ///
 /// # Shapes
 /// `input` `[N, T, H, W, C]`
-pub(super) fn upload(gpu: &Gpu, plan: &Plan, lowered: &Lowered, input: &[f32]) {
-    let buffer = &plan.buffers[INPUT];
+pub(super) fn upload(gpu: &Gpu, buffer: &Buffer, (memory, first): (&wgpu::Buffer, u64), input: &[f32]) {
     let (c, stride) = (buffer.shape.c, buffer.stored_channels());
     let frame = buffer.shape.h * buffer.shape.w;
     let mut padded = vec![0f32; frame * stride];
@@ -406,7 +398,6 @@ pub(super) fn upload(gpu: &Gpu, plan: &Plan, lowered: &Lowered, input: &[f32]) {
             to[..c].copy_from_slice(from);
         }
         let stored = encode(&padded, buffer.precision);
-        let offset = buffer.offset + (index * stored.len()) as u64;
-        gpu.queue.write_buffer(&lowered.arenas[buffer.arena], offset, &stored);
+        gpu.queue.write_buffer(memory, first + (index * stored.len()) as u64, &stored);
     }
 }

@@ -2,26 +2,19 @@
 
 mod profile;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-
-use web_time::Instant;
 
 use super::lowering::{self, Lowered};
 use super::numbers::beyond;
-use super::pacer::Pacer;
-use super::submission::Submission;
+use super::under_way::{Settled, UnderWay};
 use super::weights::DeviceWeights;
 use super::{Adapter, Gpu};
 use crate::backend::device::no_f16;
 use crate::backend::{Device, Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
-use crate::plan::{Buffer, BufferId, Plan, Precision};
+use crate::plan::{Buffer, BufferId, INPUT, Plan, Precision};
 use crate::weights::Weights;
-
-/// Submissions that may be under way at once, of one clip or of two: one runs, one waits, so that the device never idles.
-const IN_FLIGHT: usize = 2;
 
 /// Plans that stay lowered: a long clip alternates between two, the tiles before and behind its cut.
 const READY: usize = 2;
@@ -32,25 +25,12 @@ pub struct GpuModel {
     network: I3d,
     precision: Precision,
     weights: DeviceWeights,
-    pacer: Pacer,
     /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
     ready: Vec<Ready>,
-    /// Submissions of this run and of runs before, oldest first.
-    under_way: VecDeque<UnderWay>,
-    /// When the last one was seen to be done.
-    last_end: Option<Instant>,
+    /// Submissions of this run and of runs before.
+    under_way: UnderWay,
     /// Runs so far.
     runs: u64,
-}
-
-/// A submission that may not be done yet.
-struct UnderWay {
-    /// The number of its run.
-    run: u64,
-    /// Its work in multiply-accumulates.
-    work: u64,
-    submitted: Instant,
-    submission: Submission,
 }
 
 /// A run that was handed to the device; see [`GpuModel::finish`].
@@ -92,20 +72,10 @@ impl GpuModel {
         if precision == Precision::F16 && !gpu.adapter.shader_f16 {
             return Err(no_f16(&Device::Gpu(gpu).info()));
         }
-        let pacer = Pacer::new(gpu.adapter.is_hardware());
+        let under_way = UnderWay::new(&gpu);
         let weights = DeviceWeights::new(&gpu, weights, options)?;
         lowering::prepare(&gpu, &network, &weights, precision)?;
-        Ok(GpuModel {
-            gpu,
-            network,
-            precision,
-            weights,
-            pacer,
-            ready: Vec::new(),
-            under_way: VecDeque::new(),
-            last_end: None,
-            runs: 0,
-        })
+        Ok(GpuModel { gpu, network, precision, weights, ready: Vec::new(), under_way, runs: 0 })
     }
 
     /// The network.
@@ -162,7 +132,9 @@ impl GpuModel {
                 Ready { plan: plan.clone(), observed: ids, lowered }
             }
         };
-        lowering::upload(&self.gpu, plan, &ready.lowered, input);
+        let buffer = &plan.buffers[INPUT];
+        let memory = &ready.lowered.arenas[buffer.arena];
+        lowering::upload(&self.gpu, buffer, (memory, buffer.offset), input);
         let run = self.submit(plan, &ready.lowered, &observed, progress).await;
         self.ready.push(ready);
         run
@@ -186,7 +158,7 @@ impl GpuModel {
     /// Waits for a run and reads what was observed. Runs are finished in the order in which they were begun.
     pub async fn finish(&mut self, run: GpuRun, progress: &mut dyn FnMut(Progress)) -> Result<Output> {
         let GpuRun { number, mut share, copies } = run;
-        while self.under_way.front().is_some_and(|next| next.run <= number) {
+        while self.under_way.oldest().is_some_and(|next| next <= number) {
             self.settle(number, &mut share, progress).await?;
         }
         let mut output = Output::default();
@@ -212,19 +184,18 @@ impl GpuModel {
         let mut share = Share { total_macs: plan.macs(), total_work, done: 0 };
         let mut next = 0;
         while next < lowered.dispatches.len() {
-            if self.under_way.len() == IN_FLIGHT {
+            if self.under_way.is_full() {
                 self.settle(number, &mut share, progress).await?;
                 continue;
             }
             let mut copied = Vec::new();
             let (encoder, work) = self.encode(plan, lowered, observed, &mut next, &mut copied);
-            let submission = self.gpu.submit(encoder);
+            let after = self.under_way.hand_over(&self.gpu, encoder, number, work);
             copies.extend(copied.into_iter().map(|(id, staging)| ReadBack {
                 buffer: plan.buffers[id].clone(),
                 staging,
-                after: submission.index(),
+                after: after.clone(),
             }));
-            self.under_way.push_back(UnderWay { run: number, work, submitted: Instant::now(), submission });
         }
         Ok(GpuRun { number, share, copies })
     }
@@ -236,14 +207,9 @@ impl GpuModel {
         share: &mut Share,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<()> {
-        let Some(UnderWay { run, work, submitted, submission }) = self.under_way.pop_front() else {
+        let Some(Settled { run, work }) = self.under_way.settle(&self.gpu).await? else {
             return Ok(());
         };
-        self.gpu.wait(submission).await?;
-        let end = Instant::now();
-        let start = self.last_end.map_or(submitted, |last| submitted.max(last));
-        self.pacer.finished(work, end - start);
-        self.last_end = Some(end);
         if run == number {
             share.done += work;
             let done = share.done as f64 / share.total_work as f64;
@@ -264,7 +230,7 @@ impl GpuModel {
     ) -> (wgpu::CommandEncoder, u64) {
         let device = &self.gpu.device;
         let mut encoder = device.create_command_encoder(&Default::default());
-        let budget = self.pacer.budget();
+        let budget = self.under_way.budget();
         let mut work = 0;
         // Dropping a pass ends it; its lifetime is not tied to the encoder, which records copies between passes.
         let mut pass = Some(encoder.begin_compute_pass(&Default::default()).forget_lifetime());

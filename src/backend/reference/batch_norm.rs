@@ -62,6 +62,7 @@ pub fn batch_norm_grad<T: Real>(
     }
 }
 
-fn inverse(variance: f64) -> f64 {
+/// One over the deviation.
+pub(super) fn inverse(variance: f64) -> f64 {
     1.0 / (variance + f64::from(BATCH_NORM_EPSILON)).sqrt()
 }

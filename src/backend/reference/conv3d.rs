@@ -71,6 +71,34 @@ pub fn conv3d_weight_grad<T: Real>(
     }
 }
 
+/// Twin of `shaders/conv3d_bias_grad.wgsl`: the second result of [`conv3d_weight_grad`].
+///
+/// # Shapes
+/// As there.
+pub fn conv3d_bias_grad(p: &ConvParams, output_grad: &[f32], bias_grad: &mut [f32]) {
+    // Without rows of weights there are no products.
+    let alone = ConvParams { kernel: [1, 1, 1, 0], ..*p };
+    bias_grad.fill(0.0);
+    conv3d_weight_grad(&alone, &[], output_grad, &mut [], bias_grad);
+}
+
+/// Twin of `shaders/conv3d_weight_grad.wgsl`: the first result of [`conv3d_weight_grad`] for every `source[3]` lines of the
+/// output by themselves.
+///
+/// # Shapes
+/// `parts` `[parts, kT, kH, kW, kernel[3], 4 * source[2]]`, the rest as there.
+pub fn conv3d_weight_parts(p: &ConvParams, input: &[f32], output_grad: &[f32], parts: &mut [f32]) {
+    let part = (p.source[3] * p.output[3] * 4 * p.channels[2]) as usize;
+    let mut bias_grad = vec![0.0; 4 * p.channels[1] as usize];
+    for (index, sum) in parts.chunks_exact_mut(p.weights()).enumerate() {
+        let mut own = vec![0.0; output_grad.len()];
+        let lines = index * part..((index + 1) * part).min(own.len());
+        own[lines.clone()].copy_from_slice(&output_grad[lines]);
+        sum.fill(0.0);
+        conv3d_weight_grad(p, input, &own, sum, &mut bias_grad);
+    }
+}
+
 /// Calls `product` with the indices of input, weight and output of every multiplication of [`conv3d`].
 fn for_each_product(p: &ConvParams, mut product: impl FnMut(usize, usize, usize)) {
     let [in_channels, out_channels, out_stride, out_offset] = p.channels.map(|c| 4 * c as usize);

@@ -1,4 +1,4 @@
-//! Twin of `shaders/max_pool3d.wgsl`.
+//! Twin of `shaders/max_pool3d.wgsl` and its gradient, also with the winners in between as a GPU has them.
 
 use super::{Real, index, positions, taps};
 use crate::backend::params::PoolParams;
@@ -41,4 +41,47 @@ pub fn max_pool3d_grad<T: Real>(p: &PoolParams, input: &[T], output_grad: &[T], 
             }
         }
     }
+}
+
+/// Twin of `shaders/max_pool3d_winners.wgsl`: [`max_pool3d`], and of every value the number of the tap that it came from.
+///
+/// # Shapes
+/// `input` and `output` as there, `winners` as `output`.
+pub fn max_pool3d_winners(p: &PoolParams, input: &[f32], [output, winners]: [&mut [f32]; 2]) {
+    max_pool3d(p, input, output);
+    let channels = 4 * p.window[3] as usize;
+    for at in positions(p.output) {
+        for c in 0..channels {
+            let place = index(p.output, at) * channels + c;
+            let won = taps(p.input, p.window, p.stride, p.pad, at)
+                .find(|(_, position)| input[index(p.input, *position) * channels + c] == output[place]);
+            winners[place] = won.map_or(f32::NAN, |(tap, _)| number(p, tap));
+        }
+    }
+}
+
+/// Twin of `shaders/max_pool3d_grad.wgsl`: [`max_pool3d_grad`] where the winners are known.
+///
+/// # Shapes
+/// `winners` and `output_grad` as `output` there, `input_grad` as `input`.
+pub fn max_pool3d_winners_grad(p: &PoolParams, winners: &[f32], output_grad: &[f32], input_grad: &mut [f32]) {
+    let channels = 4 * p.window[3] as usize;
+    let mut sums: Vec<f64> = input_grad.iter().map(|&value| f64::from(value)).collect();
+    for at in positions(p.output) {
+        for (tap, position) in taps(p.input, p.window, p.stride, p.pad, at) {
+            for c in 0..channels {
+                let place = index(p.output, at) * channels + c;
+                if winners[place] == number(p, tap) {
+                    sums[index(p.input, position) * channels + c] += f64::from(output_grad[place]);
+                }
+            }
+        }
+    }
+    input_grad.iter_mut().zip(sums).for_each(|(value, sum)| *value = sum as f32);
+}
+
+/// The number of a tap `[t, y, x]` among those of its window.
+fn number(p: &PoolParams, [t, y, x]: [usize; 3]) -> f32 {
+    let [_, height, width, _] = p.window.map(|n| n as usize);
+    ((t * height + y) * width + x) as f32
 }

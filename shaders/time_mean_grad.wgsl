@@ -1,0 +1,19 @@
+// Gradient of the input of a mean over time, added to what is there: every time step takes its share.
+
+struct Params {
+    shape: vec4<u32>,  // N, T, channels in fours, unused
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> output_grad: array<vec4<f32>>;       // [N, C/4]
+@group(0) @binding(2) var<storage, read_write> input_grad: array<vec4<f32>>;  // [N, T, C/4]
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let channels = p.shape.z;
+    if id.x >= p.shape.x * p.shape.y * channels {
+        return;
+    }
+    let clip = id.x / channels / p.shape.y;
+    input_grad[id.x] += output_grad[clip * channels + id.x % channels] / f32(p.shape.y);
+}
