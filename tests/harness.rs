@@ -110,7 +110,7 @@ fn broken_kernels_of_training_are_noticed() {
     let max = || train_cases::max_pool_grad([1, 5, 7, 6], 12, [3, 3, 3], [2, 2, 2]);
     let avg = || train_cases::avg_pool_grad([1, 4, 5, 6], 8, [2, 2, 3]);
     let mean = || train_cases::mean_grad(3, 5, 12);
-    let sum = || train_cases::sum(7, 68);
+    let sum = || train_cases::sum(7, 516);
     let dropout = || train_cases::dropout(276);
     let broken: Vec<(Case, &str, &str)> = vec![
         (input(), "(t, y, x)) + vec3<i32>(p.pad.xyz)", "(t, y, x))"),
@@ -202,6 +202,32 @@ fn broken_kernels_of_training_are_noticed() {
     assert_noticed(&gpu, broken);
 }
 
+#[test]
+fn dispatches_that_begin_with_the_wrong_work_group_are_noticed() {
+    let Some(gpu) = common::gpu() else { return };
+    let norm = |kernel| train_cases::norm(kernel, 1031, [8, 12, 4], true);
+    let cases = [
+        train_cases::input_grad(1),
+        train_cases::weight_grad(0, 4),
+        train_cases::bias_grad(0),
+        train_cases::sum(7, 516),
+        norm(&manifest::NORM_MOMENTS),
+        norm(&manifest::NORM_OUTPUT),
+        norm(&manifest::NORM_SUMS),
+        norm(&manifest::NORM_GRAD),
+        train_cases::winners([2, 4, 5, 5], 20, [3, 3, 3], [1, 1, 1]),
+        train_cases::max_pool_grad([1, 5, 7, 6], 12, [3, 3, 3], [2, 2, 2]),
+        train_cases::avg_pool_grad([1, 4, 5, 6], 8, [2, 2, 3]),
+        train_cases::dropout(276),
+    ];
+    for case in cases {
+        let first = ["group.x + p.pad.w", "group.x + p.mode.y", "group.x + p.shape.z"];
+        let source = first.iter().fold(case.source(), |source, first| source.replace(first, "group.x"));
+        let outputs = case.run_in(&gpu, &source, 3).expect("it runs");
+        assert!(case.compare(&outputs).is_err(), "{}: every dispatch began with the first", case.name);
+    }
+}
+
 /// Every case holds, and no longer where the kernel says something else.
 #[track_caller]
 fn assert_noticed(gpu: &Gpu, broken: Vec<(Case, &str, &str)>) {
@@ -210,9 +236,10 @@ fn assert_noticed(gpu: &Gpu, broken: Vec<(Case, &str, &str)>) {
         assert!(source.contains(good), "{}: the shader no longer says {good:?}", case.name);
         assert_eq!(case.check(gpu, &source), Ok(()), "the unbroken kernel");
         let source = source.replace(good, bad);
-        let failed = case.run(gpu, &source).map(|_| ());
-        assert_eq!(failed, Ok(()), "{}: {good:?} -> {bad:?} does not even run", case.name);
-        assert!(case.check(gpu, &source).is_err(), "{}: {good:?} -> {bad:?} went unnoticed", case.name);
+        let outputs = case.run(gpu, &source);
+        let outputs =
+            outputs.unwrap_or_else(|e| panic!("{}: {good:?} -> {bad:?} is no kernel: {e}", case.name));
+        assert!(case.compare(&outputs).is_err(), "{}: {good:?} -> {bad:?} went unnoticed", case.name);
     }
 }
 

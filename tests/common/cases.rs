@@ -71,15 +71,16 @@ impl Case {
 
     /// What `source`, the kernel's text or a changed copy, computes on the device.
     pub fn run(&self, gpu: &Gpu, source: &str) -> Result<Vec<Vec<f32>>, String> {
-        self.run_in(gpu, source, usize::MAX)
+        self.run_in(gpu, source, 1)
     }
 
-    /// The same in dispatches of so many work groups in x, each going on with what those before wrote.
-    pub fn run_in(&self, gpu: &Gpu, source: &str, most: usize) -> Result<Vec<Vec<f32>>, String> {
+    /// The same in so many dispatches, or fewer, each going on with what those before wrote.
+    pub fn run_in(&self, gpu: &Gpu, source: &str, count: usize) -> Result<Vec<Vec<f32>>, String> {
         let pipeline = gpu.compile(self.kernel, source, self.constants, self.precision);
         gpu.check().map_err(|e| e.to_string())?;
         let reads: Vec<&[f32]> = self.reads.iter().take(self.kernel.reads.len()).map(Vec::as_slice).collect();
         let [x, y, z] = work_groups(self.kernel, self.constants, &self.params);
+        let most = x.div_ceil(count);
         let mut outputs = self.before();
         for first in (0..x).step_by(most) {
             let before: Vec<&[f32]> = outputs.iter().map(Vec::as_slice).collect();
@@ -93,7 +94,12 @@ impl Case {
 
     /// Compares it with the twin.
     pub fn check(&self, gpu: &Gpu, source: &str) -> Result<(), String> {
-        for (got, want) in self.run(gpu, source)?.iter().zip(&self.expected()) {
+        self.compare(&self.run(gpu, source)?)
+    }
+
+    /// Compares outputs with those of the twin.
+    pub fn compare(&self, outputs: &[Vec<f32>]) -> Result<(), String> {
+        for (got, want) in outputs.iter().zip(&self.expected()) {
             compare(got, want, self.tolerance).map_err(|e| format!("{}: {e}", self.name))?;
         }
         Ok(())

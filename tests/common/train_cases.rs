@@ -216,7 +216,7 @@ pub fn all() -> Vec<Case> {
         mean_grad(3, 5, 12),
         mean_grad(1, 7, 400),
         sum(1, 132),
-        sum(7, 68),
+        sum(7, 516),
         sum(130, 4),
         dropout(4),
         dropout(276),

@@ -81,6 +81,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     };
     let network = parameters.network;
     std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
+    talk.note(format!("training on {}", device.info()));
     let quantize: Quantize = args.flow.quantize.into();
     let decoding = Decoding {
         stream,

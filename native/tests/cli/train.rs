@@ -35,7 +35,8 @@ fn clips(sandbox: &Sandbox, count: u32) {
     }
 }
 
-const SMALL: &str = "--width 0.0625 --input-size 32 --frames 9 --batch 4 --rate 0.02 --warm-up 2 --threads 2";
+const SMALL: &str =
+    "--width 0.0625 --input-size 32 --frames 9 --batch 4 --rate 0.02 --warm-up 2 --threads 2 --device cpu";
 
 fn journal(sandbox: &Sandbox, folder: &str) -> Vec<Value> {
     let text = String::from_utf8(sandbox.read(&format!("{folder}/train.jsonl"))).expect("text");
@@ -113,6 +114,33 @@ fn a_classifier_is_fitted_to_features_and_a_model_is_trained_on() {
     sandbox
         .i3d(&format!("train clips -o x --mode fixed {SMALL}"))
         .fails(2, "--mode fixed and full begin with a model; give it as --from MODEL");
+}
+
+#[test]
+fn a_gpu_begins_with_the_losses_of_the_cpu() {
+    let sandbox = Sandbox::new();
+    clips(&sandbox, 10);
+    let small = SMALL.replace("--device cpu", "");
+    let missing = format!("train clips -o run {small} --device NoSuchCard");
+    sandbox.i3d(&missing).exits(3);
+    assert!(!sandbox.path("run").exists(), "nothing is begun");
+    // Whatever this machine has.
+    let adapters = sandbox.i3d("devices --json").exits(0).json()["adapters"].clone();
+    let Some(name) = adapters[0]["name"].as_str() else { return };
+    let device = name.split(' ').next().expect("a word");
+    let train = |device: &str| {
+        let run = sandbox
+            .i3d(&format!("train clips -o on-{device} --steps 1 --accumulate 2 {small} --device {device}"))
+            .ok();
+        let journal = journal(&sandbox, &format!("on-{device}"));
+        let loss = |split: &str| losses(&journal, split)[0];
+        (run.stderr, loss("train"), loss("validation"))
+    };
+    let ((_, want, want_after), (talk, got, got_after)) = (train("cpu"), train(device));
+    assert!(talk.contains(&format!("on {name}")), "{talk}");
+    assert!((got - want).abs() < 1e-4 * want, "{got} {want}");
+    // A step makes differences of rounding larger; a validation also runs there.
+    assert!((got_after - want_after).abs() < 2e-2 * want_after, "{got_after} {want_after}");
 }
 
 #[test]
