@@ -8,7 +8,7 @@ use common::Random;
 use i3d::backend::cpu::{CpuModel, CpuTape, Gradients};
 use i3d::backend::{Pass, RunOptions, reference};
 use i3d::network::{I3d, Stream};
-use i3d::plan::{INPUT, Plan};
+use i3d::plan::{INPUT, Plan, Precision};
 use i3d::train::{Portion, Recipe, Trainer};
 use i3d::weights::{Checkpoint, Metadata, Parameters};
 
@@ -207,7 +207,8 @@ fn a_run_that_was_cut_off_goes_on_bit_for_bit() {
 #[test]
 fn what_is_no_state_is_refused() {
     let (mut trainer, _) = eight_clips(8, RECIPE);
-    let model = trainer.parameters.to_checkpoint("model", Metadata::default()).to_safetensors(None);
+    let model =
+        trainer.parameters.to_checkpoint("model", Metadata::default()).to_safetensors(None, Precision::F32);
     let before = trainer.parameters.clone();
     let problem = trainer.restore("model", &model.expect("written")).expect_err("no state").to_string();
     assert_eq!(problem, "model: holds a model and no state of training; start from it with --from");
