@@ -37,14 +37,14 @@ struct Network {
 /// Loaded networks on a device.
 ///
 /// ```
-/// # use i3d::{Error, network::{I3d, Stream}, weights::{Checkpoint, Format, Metadata, Tensor}};
+/// # use i3d::{Error, network::{I3d, Stream}, plan::Precision, weights::{Checkpoint, Format, Metadata, Tensor}};
 /// # let network = I3d { width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 400) };
 /// # let tensor = |shape: Vec<usize>| Tensor { data: vec![0.1; shape.iter().product()], shape };
 /// # let tensors = network.variables().into_iter().map(|(name, shape)| (name, tensor(shape))).collect();
 /// # let metadata = Metadata { width: Some(0.0625), input_size: Some(32), ..Metadata::default() };
 /// # let (place, sha256) = ("rgb".to_string(), String::new());
 /// # let checkpoint = Checkpoint { place, format: Format::Safetensors, sha256, tensors, metadata, skipped: vec![] };
-/// # let weights = checkpoint.to_safetensors(None)?;
+/// # let weights = checkpoint.to_safetensors(None, Precision::F32)?;
 /// # let path = std::path::Path::new("samples/jumping_jacks.gif");
 /// # pollster::block_on(async {
 /// use i3d::backend::{Device, DeviceRequest};

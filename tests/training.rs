@@ -10,7 +10,7 @@ use common::training::{
 };
 use i3d::backend::cpu::{CpuModel, CpuTape};
 use i3d::backend::{Pass, RunOptions, Tape};
-use i3d::plan::Plan;
+use i3d::plan::{Plan, Precision};
 use i3d::train::Recipe;
 use i3d::weights::{Checkpoint, Metadata, Parameters};
 
@@ -97,7 +97,8 @@ fn a_run_that_was_cut_off_goes_on_bit_for_bit() {
 #[test]
 fn what_is_no_state_is_refused() {
     let (mut trainer, _) = eight_clips(&CPU, 8, RECIPE);
-    let model = trainer.parameters.to_checkpoint("model", Metadata::default()).to_safetensors(None);
+    let model =
+        trainer.parameters.to_checkpoint("model", Metadata::default()).to_safetensors(None, Precision::F32);
     let before = trainer.parameters.clone();
     let problem = trainer.restore("model", &model.expect("written")).expect_err("no state").to_string();
     assert_eq!(problem, "model: holds a model and no state of training; start from it with --from");

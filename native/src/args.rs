@@ -276,6 +276,9 @@ pub struct ConvertArgs {
     /// Class names to store with the weights, one per line [default: Kinetics where 400 or 600 classes]
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// How convolution kernels are stored: f16 halves the file
+    #[arg(long, value_enum, default_value = "f32")]
+    pub precision: PrecisionArg,
 }
 
 /// `i3d dump`.

@@ -6,7 +6,7 @@ use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
 use i3d::network::{I3d, LOGITS, MIN_FRAMES, Stream};
-use i3d::plan::Plan;
+use i3d::plan::{Plan, Precision};
 use i3d::weights::{Checkpoint, LoadReport};
 use i3d::{Error, Result, labels};
 
@@ -61,7 +61,7 @@ fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
     if let (Some(names), Some(path)) = (&names, &args.labels) {
         labels::check(&path.display().to_string(), names, network.classes)?;
     }
-    let (bytes, report) = to_safetensors(&checkpoint, names)?;
+    let (bytes, report) = to_safetensors(&checkpoint, names, args.precision.into())?;
     output.finish(&bytes)?;
     let (from, to) = (args.checkpoint.display(), args.output.display());
     talk.note(format!("{from} ({}): {report}", checkpoint.format));
@@ -76,12 +76,16 @@ fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
 
 /// A complete checkpoint as safetensors, and what was found in it; labels are the given ones, those it carries, or
 /// Kinetics by their number.
-fn to_safetensors(checkpoint: &Checkpoint, names: Option<Vec<String>>) -> Result<(Vec<u8>, LoadReport)> {
+fn to_safetensors(
+    checkpoint: &Checkpoint,
+    names: Option<Vec<String>>,
+    kernels: Precision,
+) -> Result<(Vec<u8>, LoadReport)> {
     let network = checkpoint.network()?;
     // Loading is the check that nothing is missing or left over.
     let (_, report) = checkpoint.load(&network)?;
     let known = || checkpoint.metadata.labels.clone().or_else(|| labels::for_classes(network.classes));
-    Ok((checkpoint.to_safetensors(names.or_else(known).as_deref())?, report))
+    Ok((checkpoint.to_safetensors(names.or_else(known).as_deref(), kernels)?, report))
 }
 
 fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
@@ -255,5 +259,5 @@ fn convert_pulled(files: &SourceFiles) -> Result<Vec<u8>> {
     }
     checkpoint.metadata.source = Some(files.place.clone());
     checkpoint.metadata.name = Some(files.model.to_string());
-    to_safetensors(&checkpoint, files.labels.clone()).map(|(bytes, _)| bytes)
+    to_safetensors(&checkpoint, files.labels.clone(), Precision::F32).map(|(bytes, _)| bytes)
 }

@@ -61,7 +61,7 @@ fn one(
         let problem = "a single film shows a single class; name it with --classes, or give a folder";
         return Err(Error::Usage(format!("{place}: {problem}")));
     };
-    if args.clips.is_some() || args.format.is_some() {
+    if !args.clips.is_empty() || args.format.is_some() {
         let problem = "a single film is one clip in the format of its name; leave out --clips and --format";
         return Err(Error::Usage(format!("{place}: {problem}")));
     }
@@ -79,6 +79,15 @@ fn folder(
     talk: Talk,
 ) -> Result<()> {
     let format = args.format.unwrap_or(Format::Mp4);
+    let counts = match &args.clips[..] {
+        [] => vec![CLIPS; splits.len()],
+        [all] => vec![*all; splits.len()],
+        each if each.len() == splits.len() => each.to_vec(),
+        each => {
+            let problem = format!("--clips has {} numbers for {} splits", each.len(), splits.len());
+            return Err(Error::Usage(format!("{problem}; give one for all, or one for each of --split")));
+        }
+    };
     let folder = OutputFolder::create(&args.output)?;
     // Whatever fails inside has a temporary name that nobody knows.
     let fail = |error| match error {
@@ -87,10 +96,10 @@ fn folder(
     };
     let io = |source| folder.error(source);
     let mut items = Vec::new();
-    for &split in splits {
+    for (&split, clips) in splits.iter().zip(counts) {
         for &class in classes {
             std::fs::create_dir_all(folder.path().join(CLASSES[class])).map_err(io)?;
-            items.extend((0..args.clips.unwrap_or(CLIPS)).map(|index| {
+            items.extend((0..clips).map(|index| {
                 let file = format!("{}_{index:05}.{}", split.name(), format.extension());
                 Item { split, class, index, path: format!("{}/{file}", CLASSES[class]) }
             }));

@@ -8,6 +8,7 @@ use super::Sgd;
 use crate::backend::cpu::{Gradients, UnitGradients};
 use crate::backend::{Pass, Tape};
 use crate::error::{Error, Result};
+use crate::plan::Precision;
 use crate::random::SplitMix64;
 use crate::weights::{Checkpoint, Metadata, Parameters};
 
@@ -136,7 +137,7 @@ impl Trainer {
     pub fn state(&self, metadata: Metadata) -> Result<Vec<u8>> {
         let place = "training";
         let checkpoint = self.parameters.to_checkpoint(place, metadata);
-        let bytes = checkpoint.to_safetensors(checkpoint.metadata.labels.as_deref())?;
+        let bytes = checkpoint.to_safetensors(checkpoint.metadata.labels.as_deref(), Precision::F32)?;
         let failed =
             |e: safetensors::SafeTensorError| Error::checkpoint(place, format!("cannot be written: {e}"));
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(failed)?;

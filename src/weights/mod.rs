@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream};
+use crate::plan::Precision;
 
 /// Where a checkpoint came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,9 +245,13 @@ impl Checkpoint {
         load::load(self, network)
     }
 
-    /// This checkpoint as a safetensors file: the variables as they are, f32, with metadata. The same checkpoint gives
-    /// the same bytes. `labels` go into the metadata, instead of those already there.
-    pub fn to_safetensors(&self, labels: Option<&[String]>) -> Result<Vec<u8>> {
+    /// This checkpoint as a safetensors file: the variables as they are, f32, with metadata; convolution kernels, which are
+    /// nearly all of it, as `kernels` says. The same checkpoint gives the same bytes. `labels` go into the metadata, instead
+    /// of those already there.
+    ///
+    /// # Errors
+    /// As many labels as there are no classes; kernels beyond the range of 16 bits.
+    pub fn to_safetensors(&self, labels: Option<&[String]>, kernels: Precision) -> Result<Vec<u8>> {
         let network = self.network()?;
         let labels = labels.map(<[String]>::to_vec).or_else(|| self.metadata.labels.clone());
         if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != network.classes) {
@@ -271,7 +276,7 @@ impl Checkpoint {
             source_sha256: self.metadata.source_sha256.clone().or_else(|| Some(self.sha256.clone())),
             name: self.metadata.name.clone(),
         };
-        safetensors_file::write(&self.tensors, &metadata)
-            .map_err(|e| Error::checkpoint(&self.place, format!("cannot be written as safetensors: {e}")))
+        safetensors_file::write(&self.tensors, &metadata, kernels)
+            .map_err(|problem| Error::checkpoint(&self.place, problem))
     }
 }

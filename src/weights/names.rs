@@ -15,6 +15,9 @@ use super::cursor::Problem;
 use super::{Tensor, element};
 use crate::network::{I3d, LOGITS_PER_STEP, Stream};
 
+/// How the name of a unit's convolution kernel ends.
+pub(super) const KERNEL: &str = "/conv_3d/w";
+
 /// What a source tensor is to the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Role {

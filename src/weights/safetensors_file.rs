@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use half::f16;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, Metadata as Header, TensorInfo};
 
 use super::cursor::{Cursor, Problem};
 use super::element::{Element, elements};
 use super::{Found, Metadata, Tensor, names};
+use crate::plan::Precision;
 
 /// What `architecture` says in this project's files.
 pub(super) const ARCHITECTURE: &str = "i3d-inception-v1";
@@ -105,12 +107,22 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
     })
 }
 
-/// Writes a whole file. The same tensors and metadata give the same bytes: the `safetensors` crate keeps metadata in a
-/// hash map, whose order is random, so the header is written here.
+/// How a tensor is stored: kernels as asked for. Statistics and offsets stay as they are: they are few, and a variance can
+/// be smaller than anything that 16 bits hold.
+fn element(name: &str, kernels: Precision) -> Element {
+    match kernels {
+        Precision::F16 if name.ends_with(names::KERNEL) => Element::F16,
+        _ => Element::F32,
+    }
+}
+
+/// Writes a whole file, convolution kernels as `kernels` says. The same tensors and metadata give the same bytes: the
+/// `safetensors` crate keeps metadata in a hash map, whose order is random, so the header is written here.
 pub(super) fn write(
     tensors: &BTreeMap<String, Tensor>,
     metadata: &Metadata,
-) -> Result<Vec<u8>, serde_json::Error> {
+    kernels: Precision,
+) -> Result<Vec<u8>, Problem> {
     #[derive(serde::Serialize)]
     struct Info<'a> {
         dtype: &'static str,
@@ -123,24 +135,35 @@ pub(super) fn write(
         Metadata(BTreeMap<&'static str, String>),
         Tensor(Info<'a>),
     }
-    let mut header = BTreeMap::from([("__metadata__", Item::Metadata(metadata_map(metadata)?))]);
+    let failed = |e: serde_json::Error| format!("cannot be written as safetensors: {e}");
+    let mut header =
+        BTreeMap::from([("__metadata__", Item::Metadata(metadata_map(metadata).map_err(failed)?))]);
     let mut end = 0;
     for (name, tensor) in tensors {
         let start = end;
-        end += Element::F32.size() * tensor.data.len();
-        header.insert(
-            name,
-            Item::Tensor(Info { dtype: "F32", shape: &tensor.shape, data_offsets: [start, end] }),
-        );
+        let (element, shape) = (element(name, kernels), &tensor.shape);
+        end += element.size() * tensor.data.len();
+        let dtype = if element == Element::F16 { "F16" } else { "F32" };
+        header.insert(name, Item::Tensor(Info { dtype, shape, data_offsets: [start, end] }));
     }
-    let mut json = serde_json::to_vec(&header)?;
+    let mut json = serde_json::to_vec(&header).map_err(failed)?;
     // Tensors start at a multiple of eight bytes, so that a reader may map the file.
     json.resize(json.len().next_multiple_of(8), b' ');
     let mut bytes = Vec::with_capacity(LENGTH + json.len() + end);
     bytes.extend_from_slice(&(json.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&json);
-    for tensor in tensors.values() {
-        tensor.data.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+    for (name, Tensor { data, .. }) in tensors {
+        if element(name, kernels) == Element::F32 {
+            data.iter().for_each(|x| bytes.extend_from_slice(&x.to_le_bytes()));
+            continue;
+        }
+        for &x in data {
+            let half = f16::from_f32(x);
+            if x.is_finite() && half.is_infinite() {
+                return Err(format!("has {x} in {name}, more than 16 bits hold; write it with 32 bits"));
+            }
+            bytes.extend_from_slice(&half.to_le_bytes());
+        }
     }
     Ok(bytes)
 }

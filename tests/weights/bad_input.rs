@@ -1,5 +1,6 @@
 //! What people give by mistake, and what nobody gives without intent: sentences, never a panic.
 
+use i3d::plan::Precision;
 use i3d::weights::Checkpoint;
 
 use super::pickle::{Model, Style, entries};
@@ -120,5 +121,5 @@ fn no_damage_to_a_pickle_inside_a_sound_zip_panics() {
 fn no_damage_to_a_safetensors_file_panics() {
     let (index, shards) = bundle(items(&variables(&network()), ""), Options::default());
     let checkpoint = Checkpoint::from_tensorflow("model", &index, &[&shards[0]]).unwrap();
-    torture(&checkpoint.to_safetensors(None).unwrap(), &[]);
+    torture(&checkpoint.to_safetensors(None, Precision::F32).unwrap(), &[]);
 }

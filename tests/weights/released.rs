@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use i3d::plan::Precision;
 use i3d::weights::tf_bundle::read_index;
 use i3d::weights::{Checkpoint, Format};
 
@@ -85,7 +86,7 @@ fn golden_checkpoints_agree_across_formats() {
     assert_eq!(hassony2.format, Format::PyTorchZip);
     assert_same(&hassony2.tensors, &flow.tensors);
 
-    let bytes = rgb.to_safetensors(None).unwrap();
+    let bytes = rgb.to_safetensors(None, Precision::F32).unwrap();
     let ours = load(|| Checkpoint::from_bytes("model", &bytes));
     assert_same(&ours.tensors, &rgb.tensors);
 }

@@ -1,6 +1,7 @@
 //! This project's own files.
 
 use i3d::network::{I3d, Stream};
+use i3d::plan::Precision;
 use i3d::weights::{Checkpoint, Format, Metadata};
 
 use super::pickle::{Model, Style, entries};
@@ -25,8 +26,8 @@ fn what_is_written_is_read_again_and_always_the_same() {
     let labels: Vec<String> = ["a", "b", "c \"quoted\"", "d", "é"].map(String::from).to_vec();
     let mut original = ours(&network());
     original.metadata = Metadata { name: Some("tiny".into()), input_size: Some(64), ..Metadata::default() };
-    let bytes = original.to_safetensors(Some(&labels)).unwrap();
-    assert_eq!(bytes, original.to_safetensors(Some(&labels)).unwrap());
+    let bytes = original.to_safetensors(Some(&labels), Precision::F32).unwrap();
+    assert_eq!(bytes, original.to_safetensors(Some(&labels), Precision::F32).unwrap());
     let checkpoint = read(&bytes);
     assert_eq!(checkpoint.format, Format::Safetensors);
     assert_same(&checkpoint.tensors, &original.tensors);
@@ -46,7 +47,7 @@ fn what_is_written_is_read_again_and_always_the_same() {
     );
     assert_eq!(checkpoint.network().unwrap(), I3d { input_size: 64, ..network() });
     // Written again, it still names its first source.
-    assert_eq!(read(&checkpoint.to_safetensors(None).unwrap()).metadata, checkpoint.metadata);
+    assert_eq!(read(&checkpoint.to_safetensors(None, Precision::F32).unwrap()).metadata, checkpoint.metadata);
     // The reference reader agrees.
     let reference = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let bias = reference.tensor("Logits/Conv3d_0c_1x1/conv_3d/b").unwrap();
@@ -54,9 +55,29 @@ fn what_is_written_is_read_again_and_always_the_same() {
 }
 
 #[test]
+fn kernels_can_be_halved_and_nothing_else() {
+    let original = ours(&network());
+    let whole = original.to_safetensors(None, Precision::F32).unwrap();
+    let bytes = original.to_safetensors(None, Precision::F16).unwrap();
+    assert!(bytes.len() < 6 * whole.len() / 10, "{} of {}", bytes.len(), whole.len());
+    for (name, tensor) in &read(&bytes).tensors {
+        let stored = &original.tensors[name].data;
+        let want: Vec<f32> = match name.ends_with("conv_3d/w") {
+            true => stored.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect(),
+            false => stored.clone(),
+        };
+        assert_eq!(tensor.data, want, "{name}");
+    }
+    let mut large = original;
+    large.tensors.get_mut("Conv3d_1a_7x7/conv_3d/w").unwrap().data[7] = 1e5;
+    let said = sentence(large.to_safetensors(None, Precision::F16));
+    assert_says(&said, &["100000", "Conv3d_1a_7x7/conv_3d/w", "16 bits", "32 bits"]);
+}
+
+#[test]
 fn the_digest_is_that_of_the_file() {
     use sha2::Digest;
-    let bytes = ours(&network()).to_safetensors(None).unwrap();
+    let bytes = ours(&network()).to_safetensors(None, Precision::F32).unwrap();
     let digest: String = sha2::Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(read(&bytes).sha256, digest);
 }
@@ -80,13 +101,13 @@ fn files_of_the_ports_are_read_too() {
 
 #[test]
 fn labels_must_be_as_many_as_classes() {
-    let said = sentence(ours(&network()).to_safetensors(Some(&["one".into()])));
+    let said = sentence(ours(&network()).to_safetensors(Some(&["one".into()]), Precision::F32));
     assert!(said.contains("1 labels") && said.contains("5 classes"), "{said}");
 }
 
 #[test]
 fn damaged_files_and_other_architectures_are_told() {
-    let bytes = ours(&network()).to_safetensors(None).unwrap();
+    let bytes = ours(&network()).to_safetensors(None, Precision::F32).unwrap();
     let said = |bytes: &[u8]| sentence(Checkpoint::from_bytes("model", bytes));
     assert_says(&said(&bytes[..bytes.len() - 1]), &["cut short", "download"]);
     assert_says(&said(&bytes[..100]), &["cut short"]);

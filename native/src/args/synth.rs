@@ -16,9 +16,9 @@ pub struct SynthArgs {
     /// Splits, which share neither people nor colours; one film is of the first
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SPLIT", default_value = "train,val,test")]
     pub split: Vec<SplitArg>,
-    /// Clips per class and split [default: 10]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=99_999))]
-    pub clips: Option<u64>,
+    /// Clips per class: one number for every split, or one for each, separated by commas [default: 10]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=99_999))]
+    pub clips: Vec<u64>,
     /// Classes by name, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub classes: Vec<String>,

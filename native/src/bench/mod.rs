@@ -39,7 +39,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<Outcome> {
     if let Some(path) = &args.save_weights {
         let output = Output::create(path)?;
         let checkpoint = Checkpoint::from_weights("random weights", &random(args, Stream::Rgb)?);
-        output.finish(&checkpoint.to_safetensors(None)?)?;
+        output.finish(&checkpoint.to_safetensors(None, Precision::F32)?)?;
         return Ok(Outcome::Done);
     }
     if let Some(clip) = &args.turns {

@@ -16,6 +16,7 @@ use std::path::Path;
 use i3d::backend::Device;
 use i3d::flow::Quantize;
 use i3d::network::{I3d, Stream};
+use i3d::plan::Precision;
 use i3d::preprocess::RgbPreprocess;
 use i3d::weights::{Checkpoint, Metadata, Parameters};
 use i3d::{Error, Result};
@@ -155,6 +156,6 @@ impl Run<'_> {
     fn write_model(&self, name: &str, parameters: &Parameters) -> Result<()> {
         let path = self.args.output.join(name);
         let checkpoint = parameters.to_checkpoint(&path.display().to_string(), self.metadata());
-        Output::create(&path)?.finish(&checkpoint.to_safetensors(Some(&self.dataset.labels))?)
+        Output::create(&path)?.finish(&checkpoint.to_safetensors(Some(&self.dataset.labels), Precision::F32)?)
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use i3d::clip::npy_bytes;
 use i3d::network::{I3d, Stream};
+use i3d::plan::Precision;
 use i3d::weights::{Checkpoint, Format, Metadata, Tensor};
 
 use crate::Sandbox;
@@ -58,7 +59,7 @@ pub fn checkpoint(stream: Stream, classes: usize) -> Checkpoint {
 }
 
 pub fn safetensors(stream: Stream, classes: usize) -> Vec<u8> {
-    checkpoint(stream, classes).to_safetensors(None).expect("the checkpoint is whole")
+    checkpoint(stream, classes).to_safetensors(None, Precision::F32).expect("the checkpoint is whole")
 }
 
 /// The values of a clip, `[T, SIZE, SIZE, C]`.

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::Source;
 use super::gemm::{Matrix, Product, SharedRows, multiply};
 use super::memory::Scratch;
 use super::pool::max_line;
+use super::{Source, vectorised};
 use crate::network::Shape;
 use crate::plan::Window;
 
@@ -52,10 +52,7 @@ pub(super) fn conv3d(
         Rows::Pooled(_) => Window { size: [1; 3], stride: [1; 3], pad_before: [0; 3], pad_after: [0; 3] },
     };
     let depth = window.taps() * from.c;
-    // A 1x1x1 convolution needs no gathering: its rows are the input's, possibly from a later frame on.
-    let later = (-window.pad_before[0]) as usize * from.h * from.w;
-    let aligned = from.thw() == to.thw() || from.n == 1;
-    let pointwise = matches!(rows, Rows::Taps(_)) && window.taps() == 1 && window.stride == [1; 3] && aligned;
+    let as_it_is = rows_as_they_are(from, window, to);
     // Blocks small enough for the cache, and enough of them to keep every thread busy.
     let positions = to.positions();
     let share = positions.div_ceil(4 * rayon::current_num_threads()).max(48);
@@ -63,27 +60,25 @@ pub(super) fn conv3d(
     if matches!(rows, Rows::Pooled(_)) {
         block = block.next_multiple_of(to.w);
     }
-    let memory = match rows {
-        Rows::Taps(_) if pointwise => 0,
-        Rows::Taps(_) => block * depth,
+    let memory = match (rows, as_it_is) {
+        (Rows::Taps(_), Some(_)) => 0,
+        (Rows::Taps(_), None) => block * depth,
         // The pooled rows, and one row of columns before they are pooled.
-        Rows::Pooled(_) => block * input.stride + from.w * input.stride,
+        (Rows::Pooled(_), _) => block * input.stride + from.w * input.stride,
     };
     (0..positions.div_ceil(block)).into_par_iter().for_each(|index| {
         let first = index * block;
         let count = block.min(positions - first);
         scratch.with(memory, |gathered| {
-            let lhs = match rows {
-                Rows::Taps(_) if pointwise => {
+            let lhs = match (rows, as_it_is) {
+                (Rows::Taps(_), Some(later)) => {
                     Matrix { data: &input.data[(first + later) * input.stride..], stride: input.stride }
                 }
-                Rows::Taps(window) => {
-                    for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
-                        gather(input, from, *window, to, first + row, values);
-                    }
+                (Rows::Taps(window), None) => {
+                    gather(input, from, *window, to, first, &mut gathered[..count * depth]);
                     Matrix { data: gathered, stride: depth }
                 }
-                Rows::Pooled(window) => {
+                (Rows::Pooled(window), _) => {
                     let (pooled, column) = gathered.split_at_mut(block * input.stride);
                     for (row, out) in
                         pooled[..count * input.stride].chunks_exact_mut(to.w * input.stride).enumerate()
@@ -108,6 +103,15 @@ pub(super) fn conv3d(
     });
 }
 
+/// Whether the taps of every output position are a row of the input, as they are for a 1x1x1 convolution; gives how many
+/// rows further on the first one is.
+pub(super) fn rows_as_they_are(from: Shape, window: Window, to: Shape) -> Option<usize> {
+    let aligned = from.thw() == to.thw() || from.n == 1;
+    let alone = window.taps() == 1 && window.stride == [1; 3] && aligned;
+    // Negative padding leaves out frames.
+    alone.then(|| (-window.pad_before[0]).max(0) as usize * from.h * from.w)
+}
+
 /// Adds the bias and clamps.
 fn finish(row: &mut [f32], bias: &[f32], relu: bool) {
     for (value, b) in row.iter_mut().zip(bias) {
@@ -118,41 +122,99 @@ fn finish(row: &mut [f32], bias: &[f32], relu: bool) {
     }
 }
 
-/// Copies the taps of one output position, `[kT, kH, kW, C]`, zeros in the padding.
+/// Copies the taps of output positions from `first` on, zeros in the padding.
+///
+/// # Shapes
+/// `values` `[positions, kT * kH * kW * C]`
 pub(super) fn gather(
     input: Source<'_>,
     from: Shape,
     window: Window,
     to: Shape,
-    position: usize,
+    first: usize,
     values: &mut [f32],
 ) {
-    let (x, rest) = (position % to.w, position / to.w);
-    let (y, rest) = (rest % to.h, rest / to.h);
-    let (t, n) = (rest % to.t, rest / to.t);
-    let start = |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis];
-    let (t, y, x) = (start(0, t), start(1, y), start(2, x));
+    let depth = window.taps() * from.c;
     let [_, kh, kw] = window.size;
-    // Columns of the kernel row that lie inside the input: [left, right).
+    let start = |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis];
+    let end = first + values.len() / depth;
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut position = first;
+            // Positions of one row of the output at a time: all but their columns is the same for them.
+            while position < end {
+                let (column, line) = (position % to.w, position / to.w);
+                let count = (to.w - column).min(end - position);
+                let (y, rest) = (line % to.h, line / to.h);
+                let (t, n) = (start(0, rest % to.t), rest / to.t);
+                let y = start(1, y);
+                let rows = &mut values[(position - first) * depth..][..count * depth];
+                for tap in 0..window.size[0] * kh {
+                    let (it, iy) = (t + (tap / kh) as isize, y + (tap % kh) as isize);
+                    let taps =
+                        rows.chunks_exact_mut(depth).map(|row| &mut row[tap * kw * from.c..][..kw * from.c]);
+                    if it < 0 || it >= from.t as isize || iy < 0 || iy >= from.h as isize {
+                        taps.for_each(|row| row.fill(0.0));
+                        continue;
+                    }
+                    let line = ((n * from.t + it as usize) * from.h + iy as usize) * from.w;
+                    for (x, row) in (column..).zip(taps) {
+                        gather_row(input, from, line, start(2, x), row);
+                    }
+                }
+                position += count;
+            }
+        },
+    );
+}
+
+/// Copies the taps of a kernel row, `[kW, C]`, from column `x` on of the input's row that begins at position `line`.
+#[inline(always)]
+fn gather_row(input: Source<'_>, from: Shape, line: usize, x: isize, row: &mut [f32]) {
+    let kw = row.len() / from.c;
+    // Taps that lie inside the input: [left, right).
     let left = (-x).clamp(0, kw as isize) as usize;
     let right = (from.w as isize - x).clamp(left as isize, kw as isize) as usize;
-    for (tap, row) in values.chunks_exact_mut(kw * from.c).enumerate() {
-        let (it, iy) = (t + (tap / kh) as isize, y + (tap % kh) as isize);
-        if it < 0 || it >= from.t as isize || iy < 0 || iy >= from.h as isize || left == right {
-            row.fill(0.0);
-            continue;
-        }
+    let inner = if right - left == kw {
+        row
+    } else {
         row[..left * from.c].fill(0.0);
         row[right * from.c..].fill(0.0);
-        let line = (n * from.t + it as usize) * from.h + iy as usize;
-        let first = line * from.w + (x + left as isize) as usize;
-        let inner = &mut row[left * from.c..right * from.c];
-        if input.stride == from.c {
-            inner.copy_from_slice(&input.data[first * from.c..][..inner.len()]);
-        } else {
-            for (i, pixel) in inner.chunks_exact_mut(from.c).enumerate() {
-                pixel.copy_from_slice(&input.data[(first + i) * input.stride..][..from.c]);
-            }
+        &mut row[left * from.c..right * from.c]
+    };
+    if inner.is_empty() {
+        return;
+    }
+    let first = line + (x + left as isize) as usize;
+    if input.stride == from.c {
+        copy(inner, &input.data[first * from.c..][..inner.len()]);
+    } else {
+        for (i, pixel) in inner.chunks_exact_mut(from.c).enumerate() {
+            copy(pixel, &input.data[(first + i) * input.stride..][..from.c]);
         }
     }
+}
+
+/// Copies a row of taps. Where it is a few values long, and known when this is compiled, that costs less than calling
+/// `memcpy`: the stem's rows (7 taps of 3 or 2 channels), and those of narrow networks.
+#[inline(always)]
+fn copy(to: &mut [f32], from: &[f32]) {
+    fn fixed<const N: usize>(to: &mut [f32], from: &[f32]) -> Option<()> {
+        *to.first_chunk_mut::<N>()? = *from.first_chunk::<N>()?;
+        Some(())
+    }
+    match to.len() {
+        4 => fixed::<4>(to, from),
+        8 => fixed::<8>(to, from),
+        12 => fixed::<12>(to, from),
+        14 => fixed::<14>(to, from),
+        16 => fixed::<16>(to, from),
+        21 => fixed::<21>(to, from),
+        24 => fixed::<24>(to, from),
+        36 => fixed::<36>(to, from),
+        48 => fixed::<48>(to, from),
+        _ => None,
+    }
+    .unwrap_or_else(|| to.copy_from_slice(from));
 }

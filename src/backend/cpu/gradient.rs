@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::conv::{Part, Rows, conv3d, gather};
+use super::conv::{Part, Rows, conv3d, gather, rows_as_they_are};
 use super::gemm::{Matrix, Product, SharedRows, multiply_transposed};
 use super::memory::Scratch;
-use super::{Source, pool};
+use super::{Source, pool, vectorised};
 use crate::network::Shape;
 use crate::plan::Window;
 
@@ -36,6 +36,7 @@ impl Conv {
         let (depth, positions) = (window.taps() * from.c, to.positions());
         let share = positions.div_ceil(PARTS);
         let block = (BLOCK_FLOATS / depth).clamp(16, 512).min(share);
+        let as_it_is = rows_as_they_are(from, window, to);
         let parts: Vec<Vec<f32>> = (0..positions.div_ceil(share))
             .into_par_iter()
             .map(|part| {
@@ -43,14 +44,17 @@ impl Conv {
                 let end = ((part + 1) * share).min(positions);
                 for first in (part * share..end).step_by(block) {
                     let count = block.min(end - first);
+                    let rhs = Matrix { data: &grad[first * channels..], stride: channels };
+                    let output = Product { data: &mut sum, stride: channels, add: true };
+                    let size = [depth, channels, count];
+                    if let Some(later) = as_it_is {
+                        let rows = &input.data[(first + later) * input.stride..];
+                        multiply_transposed(Matrix { data: rows, stride: input.stride }, rhs, size, output);
+                        continue;
+                    }
                     scratch.with(block * depth, |gathered| {
-                        for (row, values) in gathered.chunks_exact_mut(depth).take(count).enumerate() {
-                            gather(input, from, window, to, first + row, values);
-                        }
-                        let lhs = Matrix { data: gathered, stride: depth };
-                        let rhs = Matrix { data: &grad[first * channels..], stride: channels };
-                        let output = Product { data: &mut sum, stride: channels, add: true };
-                        multiply_transposed(lhs, rhs, [depth, channels, count], output);
+                        gather(input, from, window, to, first, &mut gathered[..count * depth]);
+                        multiply_transposed(Matrix { data: gathered, stride: depth }, rhs, size, output);
                     });
                 }
                 sum
@@ -117,23 +121,28 @@ pub(super) fn winners(
     let [_, kh, kw] = window.size;
     winners.par_chunks_mut(to.w * stride).enumerate().for_each(|(line, winners)| {
         let output = &output[line * to.w * stride..];
-        winners.fill(u8::MAX);
-        for (tap, row) in pool::tap_rows(from, window, to, line) {
-            let [kt, ky] = tap;
-            for (x, winners) in winners.chunks_exact_mut(stride).enumerate() {
-                let output = &output[x * stride..][..stride];
-                for ix in pool::inside(window, 2, x, from.w) {
-                    let kx = (ix as isize + window.pad_before[2]) as usize - x * window.stride[2];
-                    let tap = ((kt * kh + ky) * kw + kx) as u8;
-                    let values = &input.data[(row * from.w + ix) * stride..][..stride];
-                    for ((winner, value), most) in winners.iter_mut().zip(values).zip(output) {
-                        if *winner == u8::MAX && value == most {
-                            *winner = tap;
+        vectorised(
+            #[inline(always)]
+            || {
+                winners.fill(u8::MAX);
+                for (tap, row) in pool::tap_rows(from, window, to, line) {
+                    let [kt, ky] = tap;
+                    for (x, winners) in winners.chunks_exact_mut(stride).enumerate() {
+                        let output = &output[x * stride..][..stride];
+                        for ix in pool::inside(window, 2, x, from.w) {
+                            let kx = (ix as isize + window.pad_before[2]) as usize - x * window.stride[2];
+                            let tap = ((kt * kh + ky) * kw + kx) as u8;
+                            let values = &input.data[(row * from.w + ix) * stride..][..stride];
+                            for ((winner, value), most) in winners.iter_mut().zip(values).zip(output) {
+                                // Taps come in ascending order, so that the least that holds the maximum wins.
+                                let here = if value == most { tap } else { u8::MAX };
+                                *winner = here.min(*winner);
+                            }
                         }
                     }
                 }
-            }
-        }
+            },
+        );
     });
 }
 
@@ -153,21 +162,28 @@ pub(super) fn max_pool3d(
     input_grad.par_chunks_mut(from.w * stride).enumerate().for_each(|(line, grad)| {
         let (iy, rest) = (line % from.h, line / from.h);
         let (it, n) = (rest % from.t, rest / from.t);
-        for (kt, t) in reading(window, 0, it, to.t) {
-            for (ky, y) in reading(window, 1, iy, to.h) {
-                let row = ((n * to.t + t) * to.h + y) * to.w;
-                for (ix, grad) in grad.chunks_exact_mut(stride).enumerate() {
-                    for (kx, x) in reading(window, 2, ix, to.w) {
-                        let tap = ((kt * kh + ky) * kw + kx) as u8;
-                        let at = (row + x) * stride;
-                        let (ahead, won) = (&output_grad[at..][..stride], &winners[at..][..stride]);
-                        for ((grad, ahead), won) in grad.iter_mut().zip(ahead).zip(won) {
-                            *grad += if *won == tap { *ahead } else { 0.0 };
+        vectorised(
+            #[inline(always)]
+            || {
+                for (kt, t) in reading(window, 0, it, to.t) {
+                    for (ky, y) in reading(window, 1, iy, to.h) {
+                        let row = ((n * to.t + t) * to.h + y) * to.w;
+                        for (ix, grad) in grad.chunks_exact_mut(stride).enumerate() {
+                            for (kx, x) in reading(window, 2, ix, to.w) {
+                                let tap = ((kt * kh + ky) * kw + kx) as u8;
+                                let at = (row + x) * stride;
+                                let (ahead, won) = (&output_grad[at..][..stride], &winners[at..][..stride]);
+                                for ((grad, ahead), won) in grad.iter_mut().zip(ahead).zip(won) {
+                                    // A mask instead of a branch, which would keep this from being vectorised.
+                                    let mask = u32::from(*won == tap).wrapping_neg();
+                                    *grad += f32::from_bits(ahead.to_bits() & mask);
+                                }
+                            }
                         }
                     }
                 }
-            }
-        }
+            },
+        );
     });
 }
 

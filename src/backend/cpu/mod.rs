@@ -187,3 +187,20 @@ struct Source<'a> {
     data: &'a [f32],
     stride: usize,
 }
+
+/// Runs `work`, a closure marked `#[inline(always)]`, as compiled for the processor's widest vectors.
+///
+/// Pulp's own way to run closures takes them as `FnOnce`, and what calls one of those in place of a closure that could run
+/// twice is a function of its own, compiled for the least of processors.
+fn vectorised<R>(work: impl FnMut() -> R) -> R {
+    struct Work<F>(F);
+    impl<R, F: FnMut() -> R> pulp::WithSimd for Work<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
+            (self.0)()
+        }
+    }
+    pulp::Arch::new().dispatch(Work(work))
+}

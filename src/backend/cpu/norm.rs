@@ -1,31 +1,35 @@
 //! Batch norm in training, and ReLU: statistics, normalisation, and the way back.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
+use super::vectorised;
 use crate::network::BATCH_NORM_EPSILON;
 use crate::weights::Moments;
 
 /// Rows of a part of a sum. Fixed, so that the sums do not depend on the number of threads.
 const ROWS: usize = 512;
 
-/// Two sums over rows for every channel, of what `add` adds for a row: parts of rows first, then the parts in f64.
-fn sums<const N: usize>(
-    rows: usize,
-    channels: usize,
-    add: impl Fn(usize, &mut [f32; N], usize) + Sync,
-) -> [Vec<f64>; N] {
-    let parts: Vec<Vec<[f32; N]>> = (0..rows.div_ceil(ROWS))
-        .into_par_iter()
-        .map(|part| {
-            let mut part_sums = vec![[0.0; N]; channels];
-            for row in part * ROWS..((part + 1) * ROWS).min(rows) {
-                part_sums.iter_mut().enumerate().for_each(|(c, sum)| add(row, sum, c));
-            }
-            part_sums
-        })
-        .collect();
+/// Sums over the rows of a part, `N` for every channel.
+type Sums<const N: usize> = [Vec<f32>; N];
+
+/// Runs `work` on every part of `rows` rows, with the processor's widest vectors; the results in the order of the parts.
+fn parts<T: Send>(rows: usize, work: impl Fn(Range<usize>) -> T + Sync) -> Vec<T> {
+    let part = |index: usize| index * ROWS..((index + 1) * ROWS).min(rows);
+    let run = |index: usize| {
+        vectorised(
+            #[inline(always)]
+            || work(part(index)),
+        )
+    };
+    (0..rows.div_ceil(ROWS)).into_par_iter().map(run).collect()
+}
+
+/// Adds up parts in f64, in their order.
+fn total<const N: usize>(parts: &[Sums<N>], channels: usize) -> [Vec<f64>; N] {
     std::array::from_fn(|which| {
-        (0..channels).map(|c| parts.iter().map(|part| f64::from(part[c][which])).sum()).collect()
+        (0..channels).map(|c| parts.iter().map(|part| f64::from(part[which][c])).sum()).collect()
     })
 }
 
@@ -35,14 +39,34 @@ fn sums<const N: usize>(
 /// `values` `[rows, channels]`
 pub(super) fn moments(values: &[f32], channels: usize) -> Moments {
     let rows = values.len() / channels;
-    let [sum] = sums(rows, channels, |row, [sum], c| *sum += values[row * channels + c]);
-    let mean: Vec<f32> = sum.iter().map(|sum| (sum / rows as f64) as f32).collect();
-    // From the mean, which loses nothing where it is large beside the deviation.
-    let [squares] = sums(rows, channels, |row, [sum], c| {
-        let from_mean = values[row * channels + c] - mean[c];
-        *sum += from_mean * from_mean;
-    });
-    let variance = squares.iter().map(|sum| (sum / rows as f64) as f32).collect();
+    // The deviations from the part's own mean, while the part is in the cache: they lose nothing where a mean is large
+    // beside its deviation.
+    let found = parts(
+        rows,
+        #[inline(always)]
+        |part| {
+            let values = &values[part.start * channels..part.end * channels];
+            let (mut mean, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
+            for row in values.chunks_exact(channels) {
+                mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+            mean.iter_mut().for_each(|sum| *sum /= part.len() as f32);
+            for row in values.chunks_exact(channels) {
+                for ((sum, value), mean) in squares.iter_mut().zip(row).zip(&mean) {
+                    *sum += (value - mean) * (value - mean);
+                }
+            }
+            (part.len() as f64, mean, squares)
+        },
+    );
+    let of = |c: usize| {
+        let mean = found.iter().map(|(count, mean, _)| count * f64::from(mean[c])).sum::<f64>() / rows as f64;
+        let squares = found.iter().map(|(count, part, squares)| {
+            f64::from(squares[c]) + count * (f64::from(part[c]) - mean).powi(2)
+        });
+        (mean as f32, (squares.sum::<f64>() / rows as f64) as f32)
+    };
+    let (mean, variance) = (0..channels).map(of).unzip();
     Moments { mean, variance }
 }
 
@@ -52,11 +76,16 @@ pub(super) fn normalise(values: &mut [f32], moments: &Moments) -> Vec<f32> {
     let inverses: Vec<f32> = moments.variance.iter().map(inverse).collect();
     let channels = inverses.len();
     values.par_chunks_mut(ROWS * channels).for_each(|rows| {
-        for row in rows.chunks_exact_mut(channels) {
-            for ((value, mean), inverse) in row.iter_mut().zip(&moments.mean).zip(&inverses) {
-                *value = (*value - mean) * inverse;
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in rows.chunks_exact_mut(channels) {
+                    for ((value, mean), inverse) in row.iter_mut().zip(&moments.mean).zip(&inverses) {
+                        *value = (*value - mean) * inverse;
+                    }
+                }
+            },
+        );
     });
     inverses
 }
@@ -70,13 +99,18 @@ pub(super) fn finish(
 ) {
     let channels = offset.len();
     output.par_chunks_mut(ROWS * stride).zip(values.par_chunks(ROWS * channels)).for_each(|(to, from)| {
-        for (to, from) in to.chunks_exact_mut(stride).zip(from.chunks_exact(channels)) {
-            for ((to, from), offset) in to[first..][..channels].iter_mut().zip(from).zip(offset) {
-                let value = from + offset;
-                // What is no number stays so, to be seen in the loss.
-                *to = if relu && value < 0.0 { 0.0 } else { value };
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (to, from) in to.chunks_exact_mut(stride).zip(from.chunks_exact(channels)) {
+                    for ((to, from), offset) in to[first..][..channels].iter_mut().zip(from).zip(offset) {
+                        let value = from + offset;
+                        // What is no number stays so, to be seen in the loss.
+                        *to = if relu && value < 0.0 { 0.0 } else { value };
+                    }
+                }
+            },
+        );
     });
 }
 
@@ -109,28 +143,52 @@ pub(super) fn norm_grad(
 ) {
     let channels = inverse.len();
     let rows = normal.len() / channels;
-    // ReLU passes what it did not clamp.
-    let grad = |row: usize, c: usize| {
-        let at = row * stride + first + c;
-        if values[at] > 0.0 { output_grad[at] } else { 0.0 }
-    };
+    // Where the unit's channels of a row of the output and of its gradient are.
+    let own = |row: usize| row * stride + first..row * stride + first + channels;
     let normals: &[f32] = normal;
-    let [sum, product] = sums(rows, channels, |row, [sum, product], c| {
-        let grad = grad(row, c);
-        *sum += grad;
-        *product += grad * normals[row * channels + c];
-    });
+    let sums = parts(
+        rows,
+        #[inline(always)]
+        |part| {
+            let (mut sum, mut product) = (vec![0.0; channels], vec![0.0; channels]);
+            for (at, normal) in part.clone().zip(normals[part.start * channels..].chunks_exact(channels)) {
+                let (ahead, value) = (&output_grad[own(at)], &values[own(at)]);
+                for c in 0..channels {
+                    let grad = passed(ahead[c], value[c]);
+                    sum[c] += grad;
+                    product[c] += grad * normal[c];
+                }
+            }
+            [sum, product]
+        },
+    );
+    let [sum, product] = total(&sums, channels);
     offset_grad.iter_mut().zip(&sum).for_each(|(offset, sum)| *offset += *sum as f32);
     // A batch's own mean and variance move with its values; fixed ones do not.
     let mean = |sums: Vec<f64>| -> Vec<f32> {
         sums.iter().map(|sum| if batch { (sum / rows as f64) as f32 } else { 0.0 }).collect()
     };
     let (sum, product) = (mean(sum), mean(product));
-    normal.par_chunks_mut(channels).enumerate().for_each(|(row, normal)| {
-        for (c, value) in normal.iter_mut().enumerate() {
-            *value = inverse[c] * (grad(row, c) - sum[c] - *value * product[c]);
-        }
+    normal.par_chunks_mut(ROWS * channels).enumerate().for_each(|(part, normal)| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (at, normal) in (part * ROWS..).zip(normal.chunks_exact_mut(channels)) {
+                    let (ahead, value) = (&output_grad[own(at)], &values[own(at)]);
+                    for c in 0..channels {
+                        let grad = passed(ahead[c], value[c]);
+                        normal[c] = inverse[c] * (grad - sum[c] - normal[c] * product[c]);
+                    }
+                }
+            },
+        );
     });
+}
+
+/// ReLU passes a gradient where it did not clamp.
+#[inline(always)]
+fn passed(grad: f32, value: f32) -> f32 {
+    if value > 0.0 { grad } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Source;
 use super::memory::Scratch;
+use super::{Source, vectorised};
 use crate::network::Shape;
 use crate::plan::Window;
 
@@ -38,7 +38,7 @@ pub(super) fn max_line(
     out: &mut [f32],
 ) {
     let stride = input.stride;
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             // The maximum over time and height of every column, then over the columns of each window.

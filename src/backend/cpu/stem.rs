@@ -3,10 +3,10 @@
 
 use rayon::prelude::*;
 
-use super::Source;
 use super::gemm::{Matrix, Product, multiply};
 use super::memory::Scratch;
 use super::winograd::{Conv, Item, items, transform_outputs};
+use super::{Source, vectorised};
 use crate::backend::winograd::{PATCH, POINTS, STEM_TILE, input_transform};
 use crate::network::Shape;
 
@@ -77,7 +77,7 @@ fn transform_inputs<const C: usize, const L: usize>(
     frames: usize,
     transformed: &mut [f32],
 ) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let plane = transformed.len() / POINTS;

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::Source;
 use super::gemm::{Matrix, Product, SharedRows, multiply};
 use super::memory::Scratch;
+use super::{Source, vectorised};
 use crate::backend::winograd::{PATCH, POINTS, TILE, input_transform, output_transform};
 use crate::network::Shape;
 use crate::plan::Window;
@@ -119,7 +119,7 @@ fn transform_inputs(
     item: &Item,
     transformed: &mut [f32],
 ) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let plane = transformed.len() / POINTS;
@@ -199,7 +199,7 @@ fn load<const L: usize>(values: &[f32]) -> [f32; L] {
 /// # Shapes
 /// `products` `[36, times, tiles, columns]`
 pub(super) fn transform_outputs<const M: usize>(products: &[f32], to: Shape, conv: &Conv<'_>, item: &Item) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             let plane = products.len() / POINTS;
