@@ -122,6 +122,9 @@ fn finish(row: &mut [f32], bias: &[f32], relu: bool) {
     }
 }
 
+/// The most rows of taps that a kernel has: the stem's seven by seven.
+const TAP_ROWS: usize = 49;
+
 /// Copies the taps of output positions from `first` on, zeros in the padding.
 ///
 /// # Shapes
@@ -135,62 +138,66 @@ pub(super) fn gather(
     values: &mut [f32],
 ) {
     let depth = window.taps() * from.c;
-    let [_, kh, kw] = window.size;
-    let start = |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis];
     let end = first + values.len() / depth;
-    vectorised(
-        #[inline(always)]
-        || {
-            let mut position = first;
-            // Positions of one row of the output at a time: all but their columns is the same for them.
-            while position < end {
-                let (column, line) = (position % to.w, position / to.w);
-                let count = (to.w - column).min(end - position);
-                let (y, rest) = (line % to.h, line / to.h);
-                let (t, n) = (start(0, rest % to.t), rest / to.t);
-                let y = start(1, y);
-                let rows = &mut values[(position - first) * depth..][..count * depth];
-                for tap in 0..window.size[0] * kh {
-                    let (it, iy) = (t + (tap / kh) as isize, y + (tap % kh) as isize);
-                    let taps =
-                        rows.chunks_exact_mut(depth).map(|row| &mut row[tap * kw * from.c..][..kw * from.c]);
-                    if it < 0 || it >= from.t as isize || iy < 0 || iy >= from.h as isize {
-                        taps.for_each(|row| row.fill(0.0));
-                        continue;
-                    }
-                    let line = ((n * from.t + it as usize) * from.h + iy as usize) * from.w;
-                    for (x, row) in (column..).zip(taps) {
-                        gather_row(input, from, line, start(2, x), row);
-                    }
+    let mut position = first;
+    // Positions of one row of the output at a time: they look at the same rows of the input.
+    while position < end {
+        let (column, line) = (position % to.w, position / to.w);
+        let count = (to.w - column).min(end - position);
+        let lines = lines(from, window, to, line);
+        let lines = &lines[..window.size[0] * window.size[1]];
+        let rows = &mut values[(position - first) * depth..][..count * depth];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (x, taps) in (column..).zip(rows.chunks_exact_mut(depth)) {
+                    let x = (x * window.stride[2]) as isize - window.pad_before[2];
+                    gather_taps(input, from, lines, x, taps);
                 }
-                position += count;
-            }
-        },
-    );
+            },
+        );
+        position += count;
+    }
 }
 
-/// Copies the taps of a kernel row, `[kW, C]`, from column `x` on of the input's row that begins at position `line`.
+/// For every tap of time and height, at which position the row of the input begins that a row of outputs, `line`, sees through
+/// it; none in the padding.
+fn lines(from: Shape, window: Window, to: Shape, line: usize) -> [Option<usize>; TAP_ROWS] {
+    let (y, rest) = (line % to.h, line / to.h);
+    let (t, n) = (rest % to.t, rest / to.t);
+    let start = |axis: usize, at: usize| (at * window.stride[axis]) as isize - window.pad_before[axis];
+    let inside = |at: isize, length: usize| usize::try_from(at).ok().filter(|&at| at < length);
+    let mut lines = [None; TAP_ROWS];
+    for (tap, line) in lines.iter_mut().enumerate().take(window.size[0] * window.size[1]) {
+        let t = inside(start(0, t) + (tap / window.size[1]) as isize, from.t);
+        let y = inside(start(1, y) + (tap % window.size[1]) as isize, from.h);
+        *line = t.zip(y).map(|(t, y)| ((n * from.t + t) * from.h + y) * from.w);
+    }
+    lines
+}
+
+/// Copies the taps of one output position, `[kT * kH, kW, C]`, from column `x` of the input on.
 #[inline(always)]
-fn gather_row(input: Source<'_>, from: Shape, line: usize, x: isize, row: &mut [f32]) {
-    let kw = row.len() / from.c;
-    // Taps that lie inside the input: [left, right).
+fn gather_taps(input: Source<'_>, from: Shape, lines: &[Option<usize>], x: isize, taps: &mut [f32]) {
+    let width = taps.len() / lines.len();
+    let kw = width / from.c;
+    // Taps of a kernel row that lie inside the input: [left, right).
     let left = (-x).clamp(0, kw as isize) as usize;
     let right = (from.w as isize - x).clamp(left as isize, kw as isize) as usize;
-    let inner = if right - left == kw {
-        row
-    } else {
+    let whole = right - left == kw;
+    for (row, line) in taps.chunks_exact_mut(width).zip(lines) {
+        let Some(line) = line.filter(|_| left < right) else {
+            row.fill(0.0);
+            continue;
+        };
+        let first = line + (x + left as isize) as usize;
+        if whole && input.stride == from.c {
+            copy(row, &input.data[first * from.c..][..width]);
+            continue;
+        }
         row[..left * from.c].fill(0.0);
         row[right * from.c..].fill(0.0);
-        &mut row[left * from.c..right * from.c]
-    };
-    if inner.is_empty() {
-        return;
-    }
-    let first = line + (x + left as isize) as usize;
-    if input.stride == from.c {
-        copy(inner, &input.data[first * from.c..][..inner.len()]);
-    } else {
-        for (i, pixel) in inner.chunks_exact_mut(from.c).enumerate() {
+        for (i, pixel) in row[left * from.c..right * from.c].chunks_exact_mut(from.c).enumerate() {
             copy(pixel, &input.data[(first + i) * input.stride..][..from.c]);
         }
     }
@@ -205,6 +212,8 @@ fn copy(to: &mut [f32], from: &[f32]) {
         Some(())
     }
     match to.len() {
+        2 => fixed::<2>(to, from),
+        3 => fixed::<3>(to, from),
         4 => fixed::<4>(to, from),
         8 => fixed::<8>(to, from),
         12 => fixed::<12>(to, from),
