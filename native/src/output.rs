@@ -42,6 +42,22 @@ pub fn remove_temporaries() {
     }
 }
 
+/// Deletes the unfinished files in `folder` that a program left which was killed.
+pub fn remove_leftovers(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            // What stays does no harm.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// How temporary names begin and end.
+const PREFIX: &str = ".i3d-";
+const SUFFIX: &str = ".part";
+
 /// A file to be written. It is tried before the work starts, so that a path which cannot be written is found at once;
 /// its content goes to a temporary name and is renamed when it is complete.
 pub struct Output(PathBuf);
@@ -74,7 +90,7 @@ impl Output {
 
     /// A file beside the output, for content that comes in pieces; dropped, it is deleted.
     pub fn temporary(&self) -> Result<NamedTempFile> {
-        let file = tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempfile_in(self.folder());
+        let file = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempfile_in(self.folder());
         let file = file.inspect(|file| remember(file.path()));
         file.map_err(|e| match e.kind() {
             ErrorKind::PermissionDenied => self.error("its folder is write-protected; choose another"),
@@ -112,7 +128,7 @@ impl OutputFolder {
         }
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder =
-            tempfile::Builder::new().prefix(".i3d-").suffix(".part").tempdir_in(parent).map_err(fail)?;
+            tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempdir_in(parent).map_err(fail)?;
         remember(folder.path());
         Ok(OutputFolder { path: path.to_path_buf(), folder })
     }

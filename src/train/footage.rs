@@ -70,12 +70,37 @@ impl Footage {
         Ok(Footage { frames: flows.len(), height, width, pixels: Pixels::Flow(values) })
     }
 
+    /// The frames of colours, one by one; of flow none.
+    ///
+    /// # Shapes
+    /// Every frame `[H, W, 3]` in `[0, 255]`.
+    pub fn rgb_frames(&self) -> impl Iterator<Item = Vec<f32>> {
+        let bytes: &[u8] = match &self.pixels {
+            Pixels::Rgb(bytes) => bytes,
+            Pixels::Flow(_) => &[],
+        };
+        bytes
+            .chunks_exact(self.height * self.width * 3)
+            .map(|frame| frame.iter().map(|&v| f32::from(v)).collect())
+    }
+
     /// Channels per pixel.
     pub fn channels(&self) -> usize {
         match self.pixels {
             Pixels::Rgb(_) => 3,
             Pixels::Flow(_) => 2,
         }
+    }
+
+    /// One of its frames, as a clip that stands still when it is repeated.
+    pub fn still(&self, frame: usize) -> Footage {
+        let values = self.height * self.width * self.channels();
+        let range = frame * values..(frame + 1) * values;
+        let pixels = match &self.pixels {
+            Pixels::Rgb(bytes) => Pixels::Rgb(bytes[range].to_vec()),
+            Pixels::Flow(flow) => Pixels::Flow(flow[range].to_vec()),
+        };
+        Footage { frames: 1, pixels, ..*self }
     }
 
     /// The middle of the picture from the first frame on: what a network is tested with.
@@ -166,6 +191,16 @@ mod tests {
         let flipped = clip.crop(Crop { flipped: true, ..crop }, 2, 1);
         assert_eq!(bytes(&flipped), [[100, 20, 20], [100, 20, 10], [100, 30, 20], [100, 30, 10]]);
         assert_eq!(clip.centre(4), Crop { start: 0, left: 0, top: 0, flipped: false });
+    }
+
+    #[test]
+    fn stills_are_one_frame_again_and_again() {
+        let still = rgb().still(2);
+        let crop = |frames| still.crop(Crop { start: 0, left: 1, top: 2, flipped: false }, 2, frames);
+        let want = [[100, 20, 10], [100, 20, 20], [100, 30, 10], [100, 30, 20]];
+        assert_eq!(bytes(&crop(3)), [want, want, want].concat());
+        let frames: Vec<Vec<f32>> = rgb().rgb_frames().collect();
+        assert_eq!((frames.len(), frames[2].len(), &frames[2][..3]), (3, 60, &[100.0, 0.0, 0.0][..]));
     }
 
     #[test]

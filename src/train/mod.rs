@@ -1,7 +1,7 @@
 //! Training: a network's parameters, the loss of some clips, and steps that make it smaller.
 //!
 //! [`Footage`] is a decoded clip, [`Footage::crop`] an augmented piece of it. [`Trainer`] runs a plan forwards and backwards and
-//! applies [`Sgd`]; [`Schedule`] says how large its steps are;
+//! applies [`Sgd`]; [`Schedule`] says how large its steps are and [`Fall`] how that falls;
 //! [`HeadTrainer`] fits a last layer to features. Everything random is drawn from a seed and the number of
 //! the step, so a run that is continued from its last checkpoint is the run that would have been.
 
@@ -13,6 +13,6 @@ mod trainer;
 
 pub use footage::{Crop, Footage, Pixels};
 pub use head::HeadTrainer;
-pub use schedule::{Plateau, Schedule};
+pub use schedule::{Fall, Plateau, Schedule};
 pub use sgd::Sgd;
 pub use trainer::{Portion, Recipe, StepReport, Trainer};

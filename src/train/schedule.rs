@@ -9,16 +9,31 @@ pub struct Schedule {
     pub rate: f32,
     /// Steps over which the rate rises from nought.
     pub warm_up: u64,
-    /// Steps from which on the rate is a tenth of what it was, ascending.
-    pub tenths: Vec<u64>,
+    /// How it falls.
+    pub fall: Fall,
+}
+
+/// How a learning rate falls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fall {
+    /// To a tenth of what it was at each of these steps, ascending: the paper's way.
+    Tenths(Vec<u64>),
+    /// Along half a cosine, to nought after so many steps (Loshchilov & Hutter, "SGDR", 2017, without restarts).
+    Cosine(u64),
 }
 
 impl Schedule {
     /// The rate of step `step`, counted from 0.
     pub fn rate(&self, step: u64) -> f32 {
-        let passed = self.tenths.iter().filter(|&&from| step >= from).count();
         let warm = if step < self.warm_up { (step + 1) as f32 / self.warm_up as f32 } else { 1.0 };
-        self.rate * warm * 0.1f32.powi(passed as i32)
+        let left = match &self.fall {
+            Fall::Tenths(steps) => 0.1f32.powi(steps.iter().filter(|&&from| step >= from).count() as i32),
+            Fall::Cosine(steps) => {
+                let share = (step as f32 / *steps as f32).min(1.0);
+                0.5 * (1.0 + (std::f32::consts::PI * share).cos())
+            }
+        };
+        self.rate * warm * left
     }
 }
 
@@ -66,10 +81,18 @@ mod tests {
 
     #[test]
     fn the_rate_rises_then_falls_in_tenths() {
-        let schedule = Schedule { rate: 0.4, warm_up: 4, tenths: vec![10, 20] };
+        let schedule = Schedule { rate: 0.4, warm_up: 4, fall: Fall::Tenths(vec![10, 20]) };
         let rates = [0, 1, 3, 4, 9, 10, 19, 20].map(|step| schedule.rate(step));
         let want = [0.1, 0.2, 0.4, 0.4, 0.4, 0.04, 0.04, 0.004];
         assert!(rates.iter().zip(want).all(|(rate, want)| (rate - want).abs() < 1e-7), "{rates:?}");
+    }
+
+    #[test]
+    fn the_rate_follows_a_cosine_down_to_nought() {
+        let schedule = Schedule { rate: 0.4, warm_up: 2, fall: Fall::Cosine(8) };
+        let rates = [0, 2, 4, 6, 8, 9].map(|step| schedule.rate(step));
+        let want = [0.2, 0.341_421_36, 0.2, 0.058_578_64, 0.0, 0.0];
+        assert!(rates.iter().zip(want).all(|(rate, want)| (rate - want).abs() < 1e-6), "{rates:?}");
     }
 
     #[test]

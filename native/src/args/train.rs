@@ -62,6 +62,9 @@ pub struct TrainArgs {
     /// Steps from which on the rate is a tenth of what it was, separated by commas
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     pub tenths: Vec<u64>,
+    /// The rate falls along half a cosine, to nought at the last of --steps
+    #[arg(long, conflicts_with_all = ["tenths", "patience"])]
+    pub cosine: bool,
     /// Also a tenth after so many validations without a better loss; 0 for never
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub patience: u32,
@@ -71,6 +74,9 @@ pub struct TrainArgs {
     /// Steps between checkpoints
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub checkpoint_every: u64,
+    /// One frame of each video, again and again: what can be told without motion
+    #[arg(long)]
+    pub single_frame: bool,
     /// No dropout of the features
     #[arg(long)]
     pub no_dropout: bool,

@@ -24,6 +24,8 @@ pub struct Dataset {
     pub labels: Vec<String>,
     pub train: Vec<Example>,
     pub validation: Vec<Example>,
+    /// For the end; a folder has none.
+    pub test: Vec<Example>,
 }
 
 impl Dataset {
@@ -118,7 +120,7 @@ fn from_csv(path: &Path) -> Result<Dataset> {
         match split.as_str() {
             "train" => dataset.train.push(Example { path, label }),
             "val" | "validation" => dataset.validation.push(Example { path, label }),
-            "test" => {}
+            "test" => dataset.test.push(Example { path, label }),
             other => return Err(at(format!("its split is {other:?}; it must be train, val or test"))),
         }
     }

@@ -1,13 +1,18 @@
 //! Tests: whole clips, the centre of the picture, the network as inference runs it.
 
+use std::path::Path;
+
 use i3d::backend::{Model, RunOptions, reference};
 use i3d::network::{FEATURES, LOGITS, MIN_FRAMES};
 use i3d::plan::Plan;
 use i3d::weights::Parameters;
 use i3d::{Error, Result};
 
+use serde::Serialize;
+
 use super::Run;
-use super::dataset::Example;
+use super::dataset::{Dataset, Example};
+use crate::output::Output;
 
 /// What a test found.
 #[derive(Debug, Clone, Copy)]
@@ -18,15 +23,61 @@ pub struct Score {
     pub accuracy: f64,
 }
 
+/// What the model says of the test clips, a line of JSON for each.
+const TEST: &str = "test.jsonl";
+
+/// A line of it.
+#[derive(Serialize)]
+struct Verdict<'a> {
+    path: &'a Path,
+    /// What the clip is said to show.
+    label: &'a str,
+    /// The class with the highest logit.
+    best: &'a str,
+    /// One per class, in the order of the model's labels.
+    logits: &'a [f32],
+}
+
 impl Run<'_> {
     /// Mean loss and accuracy over `examples`, of which there must be some.
     pub(super) fn evaluate(&self, parameters: &Parameters, examples: &[Example]) -> Result<Score> {
+        self.score(parameters, examples, &mut |_| Ok(()))
+    }
+
+    /// Tests the model on the clips that are for that, where there are such, and writes what it says of each.
+    pub(super) fn test(&self, parameters: &Parameters) -> Result<()> {
+        let Dataset { labels, test, .. } = &self.dataset;
+        if test.is_empty() {
+            return Ok(());
+        }
+        let mut lines = String::new();
+        let score = self.score(parameters, test, &mut |verdict| {
+            let failed = |e| Error::io(TEST, std::io::Error::other(e));
+            lines += &(serde_json::to_string(&verdict).map_err(failed)? + "\n");
+            Ok(())
+        })?;
+        Output::create(&self.args.output.join(TEST))?.finish(lines.as_bytes())?;
+        let (right, count) = (100.0 * score.accuracy, test.len());
+        let classes = labels.len();
+        self.talk.note(format!("test: {right:.1} % right of {count} clips of {classes} classes; see {TEST}"));
+        Ok(())
+    }
+
+    fn score(
+        &self,
+        parameters: &Parameters,
+        examples: &[Example],
+        take: &mut dyn FnMut(Verdict<'_>) -> Result<()>,
+    ) -> Result<Score> {
         let classes = self.network.classes;
+        let labels = &self.dataset.labels;
         let (mut loss, mut correct) = (0.0, 0);
         self.observe(parameters, examples, LOGITS, |example, logits| {
             loss += reference::cross_entropy(logits, classes, &[example.label], &mut vec![0.0; classes]);
-            let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-            correct += usize::from(best == Some(example.label));
+            let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
+            correct += usize::from(best == example.label);
+            let logits = &logits[..classes];
+            take(Verdict { path: &example.path, label: &labels[example.label], best: &labels[best], logits })
         })?;
         let count = examples.len().max(1) as f64;
         Ok(Score { loss: loss / count, accuracy: correct as f64 / count })
@@ -42,6 +93,7 @@ impl Run<'_> {
         self.observe(parameters, examples, FEATURES, |_, steps| {
             let count = (steps.len() / width) as f32;
             all.extend((0..width).map(|i| steps.iter().skip(i).step_by(width).sum::<f32>() / count));
+            Ok(())
         })?;
         Ok(all)
     }
@@ -52,18 +104,22 @@ impl Run<'_> {
         parameters: &Parameters,
         examples: &[Example],
         endpoint: &str,
-        mut take: impl FnMut(&Example, &[f32]),
+        mut take: impl FnMut(&Example, &[f32]) -> Result<()>,
     ) -> Result<()> {
         let mut model = Model::new(&self.device, parameters.folded()?, &RunOptions::default())?;
         let size = self.network.input_size;
         for example in examples {
             let footage = self.clips.clip(&example.path)?;
+            let footage = match self.args.single_frame {
+                true => footage.still(footage.frames / 2),
+                false => footage,
+            };
             let frames = footage.frames.max(MIN_FRAMES);
             let input = footage.crop(footage.centre(size), size, frames);
             let plan = Plan::new(&self.network, 1, frames)?;
             let output = pollster::block_on(model.run(&plan, &input, &[endpoint], &mut |_| ()))?;
             let missing = || Error::device("training", format!("{endpoint} was not computed"));
-            take(example, &output.get(endpoint).ok_or_else(missing)?.data);
+            take(example, &output.get(endpoint).ok_or_else(missing)?.data)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::fs;
 use i3d::backend::Tape;
 use i3d::plan::Plan;
 use i3d::random::SplitMix64;
-use i3d::train::{Crop, HeadTrainer, Plateau, Portion, Recipe, Schedule, StepReport, Trainer};
+use i3d::train::{Crop, Fall, HeadTrainer, Plateau, Portion, Recipe, Schedule, StepReport, Trainer};
 use i3d::weights::Parameters;
 use i3d::{Error, Result};
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use super::Run;
 use super::dataset::Example;
 use super::journal::{Entry, Journal, Split};
 use crate::args::ModeArg;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::talk::Unit;
 
 const STATE: &str = "state.safetensors";
@@ -42,12 +42,14 @@ impl Run<'_> {
             seed: args.seed,
         };
         let rate = args.rate.unwrap_or(if frozen { 0.005 } else { 0.05 });
-        let schedule = Schedule { rate, warm_up: args.warm_up, tenths: args.tenths.clone() };
+        let fall = if args.cosine { Fall::Cosine(args.steps) } else { Fall::Tenths(args.tenths.clone()) };
+        let schedule = Schedule { rate, warm_up: args.warm_up, fall };
         let plan = Plan::new(&self.network, args.batch as usize, args.frames)?;
         let mut trainer = Trainer::new(parameters, Tape::new(&self.device, plan)?, recipe);
         let state = args.output.join(STATE);
         match (args.resume, state.exists()) {
             (true, true) => {
+                output::remove_leftovers(&args.output);
                 let bytes = fs::read(&state).map_err(|e| Error::io(state.display(), e))?;
                 trainer.restore(&state.display().to_string(), &bytes)?;
                 talk.note(format!("going on after step {}", trainer.steps()));
@@ -128,6 +130,10 @@ impl Run<'_> {
         let inputs = clips.par_iter().enumerate().map(|(index, example)| {
             let footage = self.clips.clip(&example.path)?;
             let mut random = SplitMix64::with_path(args.seed, &[CROPS, step, index as u64]);
+            let footage = match args.single_frame {
+                true => footage.still(random.below(footage.frames)),
+                false => footage,
+            };
             let crop = footage.augmented(size, args.frames, &mut random);
             let flipped = crop.flipped && !args.no_flip;
             Ok(footage.crop(Crop { flipped, ..crop }, size, args.frames))
@@ -170,9 +176,10 @@ impl Run<'_> {
         self.end(&journal, &parameters)
     }
 
-    /// Writes the model and the curve, and says where they are.
+    /// Writes the model, what it finds in the test clips, and the curve, and says where they are.
     fn end(&self, journal: &Journal, parameters: &Parameters) -> Result<()> {
         self.write_model(MODEL, parameters)?;
+        self.test(parameters)?;
         let curve = journal.draw(&self.args.output)?;
         let model = self.args.output.join(MODEL);
         self.talk.note(format!("{}, {}", model.display(), curve.display()));

@@ -21,7 +21,7 @@ use crate::cache;
 use crate::models::hash;
 use crate::output::Output;
 
-/// The longest clip that is kept: DeepMind's test length.
+/// The longest clip that is kept, one frame more of colours: DeepMind's test length.
 const MOST_FRAMES: usize = 250;
 
 /// How clips are decoded.
@@ -57,12 +57,15 @@ impl Library {
     /// # Errors
     /// Videos that cannot be decoded.
     pub fn clip(&self, video: &Path) -> Result<Footage> {
-        let file = self.file(video)?;
-        if let Some(footage) = fs::read(&file).ok().and_then(|bytes| unpack(&bytes, self.decoding.stream)) {
+        let stream = self.decoding.stream;
+        if let Some(footage) = self.cached(video, stream)? {
             return Ok(footage);
         }
-        let footage = self.decode(video)?;
-        let bytes = pack(&footage);
+        let footage = match stream {
+            Stream::Rgb => self.colours(video)?,
+            Stream::Flow => self.flow(video)?,
+        };
+        let (file, bytes) = (self.file(video, stream)?, pack(&footage));
         let length = bytes.len() as u64;
         let fits =
             self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
@@ -75,17 +78,30 @@ impl Library {
         Ok(footage)
     }
 
-    fn file(&self, video: &Path) -> Result<PathBuf> {
+    /// The clip as it was kept, if it was.
+    fn cached(&self, video: &Path, stream: Stream) -> Result<Option<Footage>> {
+        let file = self.file(video, stream)?;
+        Ok(fs::read(&file).ok().and_then(|bytes| unpack(&bytes, stream)))
+    }
+
+    /// Where the clip of a stream is kept.
+    fn file(&self, video: &Path, stream: Stream) -> Result<PathBuf> {
         let failed = |e| Error::io(video.display(), e);
         let metadata = fs::metadata(video).map_err(failed)?;
         let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let path = fs::canonicalize(video).map_err(failed)?;
-        let key = format!("{path:?} {} {changed:?} {:?}", metadata.len(), self.decoding);
+        let Decoding { preprocess, rate, tvl1, quantize, .. } = self.decoding;
+        let how = match stream {
+            Stream::Rgb => format!("{preprocess:?} {rate:?}"),
+            Stream::Flow => format!("{preprocess:?} {rate:?} {tvl1:?} {quantize:?}"),
+        };
+        let key = format!("{path:?} {} {changed:?} {how}", metadata.len());
         Ok(self.folder.join(&hash::sha256_bytes(key.as_bytes())[..32]))
     }
 
-    fn decode(&self, video: &Path) -> Result<Footage> {
-        let Decoding { stream, preprocess, rate, tvl1, quantize } = self.decoding;
+    /// Colours of a video.
+    fn colours(&self, video: &Path) -> Result<Footage> {
+        let Decoding { preprocess, rate, .. } = self.decoding;
         let mut samples = Samples::new(video::open(video)?, rate)?;
         let (mut frames, mut size) = (Vec::new(), None);
         while let Some(sample) = samples.next_sample()? {
@@ -93,6 +109,7 @@ impl Library {
             size = size.or(Some(region.size));
             let rgb = preprocess.resized_rgb(&sample.frame, region);
             frames.extend(std::iter::repeat_n(rgb, sample.times));
+            // A flow more than frames that a flow clip has.
             if frames.len() > MOST_FRAMES {
                 break;
             }
@@ -100,15 +117,21 @@ impl Library {
         let Some(size) = size else {
             return Err(Error::video(video.display(), "the video has no frames; give another"));
         };
-        if stream == Stream::Rgb {
-            frames.truncate(MOST_FRAMES);
-            return Footage::rgb(size.height, size.width, &frames);
-        }
         frames.truncate(MOST_FRAMES + 1);
-        let grays = frames.iter().map(|rgb| Gray::from_rgb(size.width, size.height, rgb));
+        Footage::rgb(size.height, size.width, &frames)
+    }
+
+    /// Flow of a video, from its colours where the other stream has left them: starting a decoder costs more than all the
+    /// rest.
+    fn flow(&self, video: &Path) -> Result<Footage> {
+        let colours = match self.cached(video, Stream::Rgb)? {
+            Some(colours) => colours,
+            None => self.colours(video)?,
+        };
+        let grays = colours.rgb_frames().map(|rgb| Gray::from_rgb(colours.width, colours.height, &rgb));
         let grays = grays.collect::<Result<Vec<_>>>()?;
-        let mut engine = FlowEngine::new(&Device::Cpu { threads: 0 }, &tvl1)?;
-        Footage::flow(&pollster::block_on(engine.flows(&grays))?, quantize)
+        let mut engine = FlowEngine::new(&Device::Cpu { threads: 0 }, &self.decoding.tvl1)?;
+        Footage::flow(&pollster::block_on(engine.flows(&grays))?, self.decoding.quantize)
     }
 }
 

@@ -86,13 +86,18 @@ impl Journal {
     }
 }
 
+/// Points of the line of mean training losses.
+const MEANS: usize = 150;
+
 fn line(entry: &Entry) -> String {
     serde_json::to_string(entry).map(|text| text + "\n").unwrap_or_default()
 }
 
 fn draw(entries: &[Entry], svg: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let steps = entries.iter().map(|entry| entry.step).max().unwrap_or(1) as f64;
-    let most = entries.iter().map(|entry| entry.loss).fold(0.1, f64::max);
+    // As high as training needs: batch norm's averages lag behind at first, and validation begins far above.
+    let training = entries.iter().filter(|entry| entry.split == Split::Train);
+    let most = training.map(|entry| entry.loss).fold(0.1, f64::max);
     let area = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -100,24 +105,31 @@ fn draw(entries: &[Entry], svg: &mut String) -> std::result::Result<(), Box<dyn 
         .x_label_area_size(40)
         .y_label_area_size(56)
         .build_cartesian_2d(0.0..steps, 0.0..1.05 * most)?;
-    chart.configure_mesh().x_desc("step").y_desc("loss").light_line_style(WHITE).draw()?;
-    for (split, name, color) in [
-        (Split::Train, "training", RGBColor(40, 110, 190)),
-        (Split::Validation, "validation", RGBColor(200, 80, 30)),
-    ] {
-        let points: Vec<(f64, f64)> = entries
-            .iter()
-            .filter(|entry| entry.split == split)
-            .map(|entry| (entry.step as f64, entry.loss))
-            .collect();
+    let whole = |number: &f64| format!("{number:.0}");
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc("step").y_desc("loss").x_label_formatter(&whole).light_line_style(WHITE).draw()?;
+    let losses = |split| -> Vec<(f64, f64)> {
+        let of = entries.iter().filter(|entry| entry.split == split);
+        of.map(|entry| (entry.step as f64, entry.loss.min(1.05 * most))).collect()
+    };
+    let (training, validation) = (losses(Split::Train), losses(Split::Validation));
+    // Batches differ more than steps do, so a line of means stands before the losses themselves.
+    let mean = |part: &[(f64, f64)]| {
+        let sums = part.iter().fold((0.0, 0.0), |sums, point| (sums.0 + point.0, sums.1 + point.1));
+        (sums.0 / part.len() as f64, sums.1 / part.len() as f64)
+    };
+    let means = training.chunks(training.len().div_ceil(MEANS).max(1)).map(mean).collect();
+    let (blue, red) = (RGBColor(40, 110, 190), RGBColor(200, 80, 30));
+    chart.draw_series(LineSeries::new(training, blue.mix(0.25).stroke_width(1)))?;
+    for (points, name, color) in [(means, "training", blue), (validation, "validation", red)] {
+        let points: Vec<(f64, f64)> = points;
         if points.is_empty() {
             continue;
         }
-        let width = if split == Split::Train { 1 } else { 3 };
         chart
-            .draw_series(LineSeries::new(points, color.stroke_width(width)))?
+            .draw_series(LineSeries::new(points, color.stroke_width(3)))?
             .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(width)));
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(3)));
     }
     chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
     area.present()?;

@@ -2,7 +2,8 @@
 //!
 //! `dataset.rs` says which clips there are, `footage.rs` decodes them once, `fit.rs` trains, `evaluate.rs` tests, and
 //! `journal.rs` keeps what there is to read afterwards. The folder of a run holds `state.safetensors`, from which the run goes
-//! on, `best.safetensors` and `model.safetensors`, which are models, `train.jsonl` and `curve.svg`.
+//! on, `best.safetensors` and `model.safetensors`, which are models, `train.jsonl`, `curve.svg`, and
+//! `test.jsonl` where there are clips to test on.
 
 mod dataset;
 mod evaluate;
@@ -115,14 +116,16 @@ fn start(args: &TrainArgs, stream: Stream) -> Result<Option<Checkpoint>> {
 impl Run<'_> {
     /// Decodes every clip; those that cannot be are told, listed in `skipped.txt`, and left out. Gives whether there are such.
     fn decode(&mut self) -> Result<bool> {
-        let Dataset { labels, train, validation } = &self.dataset;
-        let bar = self.talk.bar("decoding", (train.len() + validation.len()) as u64, Unit::Clips);
+        let Dataset { labels, train, validation, test } = &self.dataset;
+        let count = train.len() + validation.len() + test.len();
+        let bar = self.talk.bar("decoding", count as u64, Unit::Clips);
         let decode = |example: &Example| {
             let clip = self.clips.clip(&example.path);
             bar.inc(1);
             clip.err().map(|error| (example.clone(), error.to_string()))
         };
-        let broken: Vec<(Example, String)> = train.par_iter().chain(validation).filter_map(decode).collect();
+        let all = train.par_iter().chain(validation).chain(test);
+        let broken: Vec<(Example, String)> = all.filter_map(decode).collect();
         drop(bar);
         let list: String = broken.iter().map(|(_, problem)| format!("{problem}\n")).collect();
         broken.iter().for_each(|(_, problem)| self.talk.error(problem));
@@ -132,7 +135,7 @@ impl Run<'_> {
         let keep = |examples: &[Example]| -> Vec<Example> {
             examples.iter().filter(|example| !lost.contains(&example.path)).cloned().collect()
         };
-        let (train, validation) = (keep(train), keep(validation));
+        let (train, validation, test) = (keep(train), keep(validation), keep(test));
         let gone = |label: &usize| !train.iter().any(|example| example.label == *label);
         if let Some(label) = (0..labels.len()).find(gone) {
             let problem =
@@ -140,10 +143,9 @@ impl Run<'_> {
             return Err(Error::labels(self.args.data.display(), problem));
         }
         if !broken.is_empty() {
-            let all = broken.len() + train.len() + validation.len();
-            self.talk.note(format!("{} of {all} clips were left out", broken.len()));
+            self.talk.note(format!("{} of {count} clips were left out", broken.len()));
         }
-        self.dataset = Dataset { labels, train, validation };
+        self.dataset = Dataset { labels, train, validation, test };
         Ok(!broken.is_empty())
     }
 

@@ -64,6 +64,23 @@ fn pytorch_files_and_our_own() {
 }
 
 #[test]
+fn kernels_of_16_bits_make_half_a_file() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.i3d("convert rgb.safetensors whole.safetensors").ok();
+    sandbox.i3d("convert rgb.safetensors half.safetensors --precision f16").ok();
+    let size = |name: &str| sandbox.read(name).len() as f64;
+    assert!(size("half.safetensors") < 0.6 * size("whole.safetensors"));
+    sandbox.write("a.npy", npy(9, 3));
+    let logits = |name: &str| {
+        crate::logits(&sandbox.classify(&format!("a.npy --rgb {name} --json -")).ok().json(), "rgb")
+    };
+    let (whole, half) = (logits("whole.safetensors"), logits("half.safetensors"));
+    assert_ne!(whole, half);
+    // As for `--precision f16`, see docs/precision.md.
+    crate::assert_close(&whole, &half, 0.05);
+}
+
+#[test]
 fn labels_travel_with_the_weights() {
     let sandbox = Sandbox::with_weights();
     sandbox.write("labels.txt", "run\nwalk\nsit\nstand\nswim\n");

@@ -13,6 +13,7 @@ mod convert;
 mod devices;
 mod fixtures;
 mod flow;
+mod killed;
 mod models;
 mod outputs;
 mod precision;

@@ -25,6 +25,11 @@ fn a_folder_of_class_folders_is_written() {
     }
     assert_eq!(files(&sandbox.path("set")).len(), 10);
 
+    sandbox.i3d(&format!("synth uneven --clips 3,1 --split train,val --classes walking {SMALL}")).ok();
+    let names = files(&sandbox.path("uneven/walking"));
+    assert_eq!(names.iter().filter(|name| name.to_string_lossy().contains("val_")).count(), 1, "{names:?}");
+    assert_eq!(names.len(), 4);
+
     run("same", 0);
     run("other", 1);
     let clip = |folder: &str| sandbox.read(&format!("{folder}/walking/test_00001.mp4"));
@@ -61,6 +66,9 @@ fn requests_that_cannot_be_met_are_told() {
         "there is no class `flying`; the classes are: opening a door, closing a door, ",
         &["walking"],
     );
+    sandbox
+        .i3d("synth set --clips 1,2")
+        .fails(2, "--clips has 2 numbers for 3 splits; give one for all, or one for each of --split");
     sandbox.write("full/a.txt", "mine");
     sandbox.i3d("synth full").fails(2, "full: the folder is not empty; give a new one");
     sandbox.write("file", "mine");
