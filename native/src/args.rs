@@ -152,7 +152,8 @@ pub struct WeightArgs {
     /// Flow weights, of the same kinds
     #[arg(long, value_name = "PATH")]
     pub flow: Option<PathBuf>,
-    /// A model that was pulled (see `i3d models list`), or `random`: seeded random weights that know nothing
+    /// A model that was pulled (see `i3d models list`), `demo`, which this program contains, or `random`: seeded random
+    /// weights that know nothing [default: kinetics-400 where it is installed, else demo]
     #[arg(long, value_name = "NAME", conflicts_with_all = ["rgb", "flow"])]
     pub model: Option<String>,
 }

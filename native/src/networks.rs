@@ -10,11 +10,11 @@ use rayon::prelude::*;
 
 use crate::args::{RunArgs, Streams, WeightArgs};
 use crate::input::Part;
-use crate::models::Models;
+use crate::models::{Models, demo};
 use crate::talk::Talk;
 use crate::{checkpoint, device};
 
-/// The model that runs when none is named.
+/// The model that runs when none is named and it is installed; otherwise the demo model runs.
 const DEFAULT_MODEL: &str = "kinetics-400";
 
 /// Name of the stand-in model with random weights, and its seed.
@@ -30,8 +30,10 @@ pub fn wanted<'a>(weights: &WeightArgs, parts: impl IntoIterator<Item = &'a Part
     let parts: Vec<&Part> = parts.into_iter().collect();
     // Asked once: an array is read for its stream.
     let needed: Vec<Stream> = parts.iter().filter_map(|part| part.stream()).collect();
-    let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
-    let has_flow = Models::open().is_ok_and(|models| models.stream_path(name, Stream::Flow).is_ok());
+    let has_flow = match model(weights) {
+        demo::NAME => true,
+        name => Models::open().is_ok_and(|models| models.stream_path(name, Stream::Flow).is_ok()),
+    };
     let both = has_flow && parts.iter().any(|part| !part.array && part.expected.is_none());
     Streams::of(needed.contains(&Stream::Rgb), needed.contains(&Stream::Flow) || both)
 }
@@ -68,7 +70,7 @@ pub fn open(
     wanted: Streams,
     talk: Talk,
 ) -> Result<(Classifier, String)> {
-    let name = weights.model.as_deref().unwrap_or(DEFAULT_MODEL);
+    let name = model(weights);
     let options = run.options()?;
     start_threads(run.threads)?;
     if !by_path(weights) && name == RANDOM_MODEL {
@@ -84,15 +86,27 @@ pub fn open(
         }
         return Ok((classifier, name.to_string()));
     }
-    let (name, paths) = match by_path(weights) {
+    if !by_path(weights) && name == demo::NAME && weights.model.is_none() {
+        talk.note(format!(
+            "no model is installed, so this is the demo model, which knows {} drawn actions and nothing of the world; \
+             `i3d models pull {DEFAULT_MODEL}` once for videos of people",
+            i3d_synth::CLASSES.len()
+        ));
+    }
+    let (name, files) = match by_path(weights) {
         true => {
-            let path = |stream| path_of(weights, stream).map(|path| (stream, path.to_path_buf()));
-            ("custom", wanted.each().filter_map(path).collect())
+            let file = |stream| path_of(weights, stream).map(|path| (stream, Some(path.to_path_buf())));
+            ("custom", wanted.each().filter_map(file).collect())
         }
+        false if name == demo::NAME => (name, wanted.each().map(|stream| (stream, None)).collect()),
         false => (name, installed(weights, name, wanted)?),
     };
     // A GPU's driver takes its time to start, and so do the files.
-    let read = || paths.into_par_iter().map(|(stream, path)| read(stream, &path)).collect();
+    let read = |(stream, file): (Stream, Option<PathBuf>)| match file {
+        Some(path) => read(stream, &path),
+        None => demo::checkpoint(stream),
+    };
+    let read = || files.into_par_iter().map(read).collect();
     let (device, checkpoints): (_, Vec<Result<Checkpoint>>) =
         rayon::join(|| device::open(&run.device, 0), read);
     let mut classifier = Classifier::new(device?).with_options(options);
@@ -102,8 +116,35 @@ pub fn open(
     Ok((classifier, name.to_string()))
 }
 
+/// The model that is named, or that runs where none is.
+fn model(weights: &WeightArgs) -> &str {
+    let installed =
+        |stream| Models::open().is_ok_and(|models| models.stream_path(DEFAULT_MODEL, stream).is_ok());
+    match weights.model.as_deref() {
+        Some(name) => name,
+        None if [Stream::Rgb, Stream::Flow].into_iter().any(installed) => DEFAULT_MODEL,
+        None => demo::NAME,
+    }
+}
+
+/// A checkpoint by path or by the name of a model.
+///
+/// # Errors
+/// Files that are no checkpoint of `stream`.
+pub fn named(stream: Stream, name: &Path) -> Result<Checkpoint> {
+    let text = name.to_string_lossy();
+    if name.exists() {
+        return read(stream, name);
+    }
+    if text == demo::NAME {
+        return demo::checkpoint(stream);
+    }
+    let pulled = Models::open().and_then(|models| models.stream_path(&text, stream)).ok();
+    read(stream, pulled.as_deref().unwrap_or(name))
+}
+
 /// The files of an installed model.
-fn installed(weights: &WeightArgs, name: &str, wanted: Streams) -> Result<Vec<(Stream, PathBuf)>> {
+fn installed(weights: &WeightArgs, name: &str, wanted: Streams) -> Result<Vec<(Stream, Option<PathBuf>)>> {
     let models = Models::open()?;
     let path = |stream| {
         let path = models.stream_path(name, stream).map_err(|error| match weights.model {
@@ -113,7 +154,7 @@ fn installed(weights: &WeightArgs, name: &str, wanted: Streams) -> Result<Vec<(S
                  {RANDOM_MODEL}"
             )),
         })?;
-        Ok((stream, path))
+        Ok((stream, Some(path)))
     };
     wanted.each().map(path).collect()
 }

@@ -12,7 +12,7 @@ use i3d::{Error, Result, labels};
 
 use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs};
 use crate::input::{self, Part};
-use crate::models::{Event, Health, Models, SourceData, SourceFiles};
+use crate::models::{Event, Health, Models, SourceData, SourceFiles, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
 use crate::{bench, checkpoint, classify, compare, device, flow, networks, synth, train};
@@ -196,7 +196,10 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
 fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
     let models = Models::open()?;
     match &args.command {
-        ModelsCommand::List => models.list().iter().try_for_each(|row| print(format_args!("{row}\n")))?,
+        ModelsCommand::List => {
+            models.list().iter().try_for_each(|row| print(format_args!("{row}\n")))?;
+            print(format_args!("{}\n", demo::LINE))?;
+        }
         ModelsCommand::Pull { name } => {
             let bar = talk.bar(name, 1, Unit::Bytes);
             let outcome = models.pull(name, None, &convert_pulled, &mut |event| match event {

@@ -1,8 +1,11 @@
-//! Project chores: `cargo xtask setup`, `cargo xtask test` and `cargo xtask bench peers`.
+//! Project chores: `cargo xtask setup`, `cargo xtask test`, and what writes the tables in `docs/`.
 
 mod bench;
+mod demo;
+mod recipe;
 mod setup;
 mod test;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -14,6 +17,9 @@ usage: cargo xtask setup [--swiftshader]   install what the test suite needs, sk
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
+       cargo xtask demo-table FOLDER       trains the demo model in a folder, or goes on there, and tests it;
+                                           writes samples/demo_*.safetensors and docs/demo-model.md
+       cargo xtask transfer-table FOLDER   the paper's three ways to transfer, in miniature, with the set of demo-table
 
   --swiftshader   also Chromium, for its software GPU as a second adapter (always where CI is set)
   --full          also the tests that are ignored because they take long";
@@ -42,6 +48,8 @@ fn run() -> Result<()> {
         ["setup", "--swiftshader"] => setup::run(&shell, true),
         ["test"] => test::run(&shell, swiftshader, false),
         ["test", "--full"] => test::run(&shell, swiftshader, true),
+        ["demo-table", folder] => demo::run(&shell, folder),
+        ["transfer-table", folder] => transfer::run(&shell, folder),
         ["bench", "peers", ..] => bench::run(&shell, &bench::Options::parse(&arguments[2..])?),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

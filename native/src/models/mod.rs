@@ -2,6 +2,7 @@
 //!
 //! Everything here returns data or a sentence that says what is wrong; printing is the caller's.
 
+pub mod demo;
 mod download;
 pub mod hash;
 pub mod registry;
@@ -128,6 +129,11 @@ impl Models {
 
     /// The model called `name`.
     pub fn find(&self, name: &str) -> Result<&'static Model> {
+        if name == demo::NAME {
+            let problem =
+                "demo is part of this program: it is always here, and there is no file to fetch or to remove";
+            return Err(Error::Usage(problem.into()));
+        }
         self.registry.iter().find(|model| model.name == name).ok_or_else(|| {
             let names: Vec<_> = self.registry.iter().map(|model| model.name).collect();
             Error::Usage(format!("there is no model called {name:?}; choose one of {}", names.join(", ")))

@@ -24,7 +24,6 @@ use i3d::{Error, Result};
 use rayon::prelude::*;
 
 use crate::args::{ModeArg, TrainArgs};
-use crate::models::Models;
 use crate::output::Output;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
@@ -107,10 +106,7 @@ fn start(args: &TrainArgs, stream: Stream) -> Result<Option<Checkpoint>> {
     if args.from == Path::new("none") {
         return Ok(None);
     }
-    let name = args.from.to_string_lossy();
-    let pulled = || Models::open().and_then(|models| models.stream_path(&name, stream)).ok();
-    let path = if args.from.exists() { None } else { pulled() };
-    networks::read(stream, path.as_deref().unwrap_or(&args.from)).map(Some)
+    networks::named(stream, &args.from).map(Some)
 }
 
 impl Run<'_> {

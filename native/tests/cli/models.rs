@@ -101,6 +101,37 @@ fn a_model_by_name_loads_the_streams_that_the_inputs_need() {
 }
 
 #[test]
+fn the_demo_model_knows_the_samples_where_nothing_is_installed() {
+    let sandbox = Sandbox::new();
+    for action in SAMPLES {
+        let name = format!("{}.gif", action.replace(' ', "_"));
+        let path = format!("{}/../samples/{name}", env!("CARGO_MANIFEST_DIR"));
+        let film = std::fs::read(&path).expect("the sample is there");
+        assert!(film.len() <= 300_000, "{name}: {} bytes", film.len());
+        sandbox.write(&name, film);
+        let run = sandbox.classify(&format!("{name} --json -")).ok();
+        assert!(run.stderr.contains("this is the demo model, which knows 16 drawn actions"), "{run:?}");
+        let result = run.json();
+        assert_eq!(result["top"][0]["label"], action, "{result}");
+        assert_eq!(result["model"]["name"], "demo");
+        assert_eq!(result["fused"]["logits"].as_array().map(Vec::len), Some(16));
+    }
+    // By its name it needs no excuse.
+    let run = sandbox.classify("jumping_jacks.gif --model demo --streams flow --json -").ok();
+    assert!(!run.stderr.contains("no model is installed"), "{run:?}");
+    sandbox.i3d("dump jumping_jacks.gif --device cpu --endpoint Logits -o x.npy").ok();
+    let list = sandbox.i3d("models list").ok().stdout;
+    assert!(list.lines().any(|line| line.starts_with("demo ") && line.contains("16 classes")), "{list}");
+    let part = "demo is part of this program: it is always here, and there is no file to fetch or to remove";
+    for command in ["pull", "path", "verify", "remove"] {
+        sandbox.i3d(&format!("models {command} demo")).fails(2, part);
+    }
+}
+
+/// What the clips in `samples/` show.
+const SAMPLES: [&str; 3] = ["opening a door", "taking off a hat", "jumping jacks"];
+
+#[test]
 fn random_weights_run_and_warn() {
     let sandbox = Sandbox::new();
     sandbox.video("a.mp4", 9);
