@@ -48,14 +48,18 @@ impl Journal {
     /// Folders that cannot be written.
     pub fn open(folder: &Path, step: u64) -> Result<Journal> {
         let path = folder.join("train.jsonl");
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut text): (Vec<Entry>, _) = (Vec::new(), String::new());
         if let Ok(file) = File::open(&path) {
-            // The last line may be half a line.
-            let lines = BufReader::new(file).lines().map_while(std::result::Result::ok);
-            entries.extend(lines.filter_map(|line| serde_json::from_str(&line).ok()));
+            for line in BufReader::new(file).lines().map_while(std::result::Result::ok) {
+                // The last line may be half a line. The others stay as they are: a number that is read and written again
+                // may not be the same.
+                match serde_json::from_str::<Entry>(&line) {
+                    Ok(entry) if entry.step <= step => entries.push(entry),
+                    _ => continue,
+                }
+                text += &(line + "\n");
+            }
         }
-        entries.retain(|entry| entry.step <= step);
-        let text: String = entries.iter().map(line).collect();
         Output::create(&path)?.finish(text.as_bytes())?;
         let file = OpenOptions::new().append(true).open(&path);
         let file = file.map_err(|e| Error::io(path.display(), e))?;
