@@ -39,7 +39,7 @@ fn a_killed_run_loses_the_steps_since_its_checkpoint_and_nothing_else() {
     assert!(kill_when(&sandbox, &go_on, || steps(&sandbox) >= 7), "it ended before it was killed");
     let run = sandbox.i3d(&go_on).ok();
     assert!(run.stderr.contains("going on after step 5"), "{run:?}");
-    for file in ["train.jsonl", "model.safetensors", "state.safetensors"] {
+    for file in ["train.jsonl", "model.safetensors"] {
         assert!(sandbox.read(&format!("run/{file}")) == sandbox.read(&format!("whole/{file}")), "{file}");
     }
 }
@@ -69,7 +69,7 @@ fn a_checkpoint_that_was_being_written_when_the_run_was_killed_costs_nothing() {
     assert!(caught > 0, "no kill came while a checkpoint was being written");
     // No half-written file may stay, which is checked of every run that ends by itself.
     sandbox.i3d(&go_on).ok();
-    for file in ["train.jsonl", "model.safetensors", "state.safetensors"] {
+    for file in ["train.jsonl", "model.safetensors"] {
         assert!(sandbox.read(&format!("run/{file}")) == sandbox.read(&format!("whole/{file}")), "{file}");
     }
 }
