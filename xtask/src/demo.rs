@@ -22,7 +22,7 @@ const RECIPE: &str =
 const NETWORKS: [(&str, &str); 3] = [
     ("rgb", "--stream rgb --steps 7600 --tenths 6700,7400"),
     ("flow", "--stream flow --preset fast --steps 3000 --tenths 2500,2900"),
-    ("single", "--stream rgb --single-frame --steps 7600 --tenths 6700,7400"),
+    ("single", "--stream rgb --single-frame --steps 3000 --tenths 2500,2900"),
 ];
 
 /// Trains what is not trained yet in `folder`, converts it into `samples/`, and writes the tables.
