@@ -20,15 +20,15 @@ const CLIPS: usize = 10;
 const SEEDS: std::ops::Range<usize> = 0..3;
 
 const COMMON: &str = "--frames 16 --batch 8 --no-dropout --validate-every 400 --cache-mb 8192";
-const PRETRAINING: &str = "--steps 3600 --rate 0.01 --warm-up 50 --tenths 3000,3500 --seed 7";
+const PRETRAINING: &str = "--steps 2000 --rate 0.01 --warm-up 50 --tenths 1600,1900 --seed 7";
 
 /// The ways of table 4: name, and how they are trained. Steps of `fixed` are passes over features.
 const MODES: [(&str, &str); 3] = [
-    ("original", "--steps 400 --rate 0.01 --warm-up 50 --tenths 300"),
+    ("original", "--steps 300 --rate 0.01 --warm-up 50 --tenths 240"),
     ("fixed", "--from before/model.safetensors --mode fixed --steps 300 --rate 0.05"),
     (
         "full",
-        "--from before/model.safetensors --mode full --steps 400 --rate 0.002 --warm-up 50 --tenths 300",
+        "--from before/model.safetensors --mode full --steps 300 --rate 0.002 --warm-up 50 --tenths 240",
     ),
 ];
 
