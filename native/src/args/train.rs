@@ -53,7 +53,7 @@ pub struct TrainArgs {
     /// Frames of a clip in training; tests see whole clips
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = parse_frames)]
     pub frames: usize,
-    /// Learning rate [default: 0.05; 0.005 for full]
+    /// Learning rate [default: 0.01; 0.001 for full, 0.05 for fixed]
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub rate: Option<f32>,
     /// Steps over which the rate rises from nought

@@ -41,7 +41,7 @@ impl Run<'_> {
             dropout: !args.no_dropout,
             seed: args.seed,
         };
-        let rate = args.rate.unwrap_or(if frozen { 0.005 } else { 0.05 });
+        let rate = args.rate.unwrap_or(if frozen { 0.001 } else { 0.01 });
         let fall = if args.cosine { Fall::Cosine(args.steps) } else { Fall::Tenths(args.tenths.clone()) };
         let schedule = Schedule { rate, warm_up: args.warm_up, fall };
         let plan = Plan::new(&self.network, args.batch as usize, args.frames)?;
