@@ -93,6 +93,7 @@ pub fn open(
             i3d_synth::CLASSES.len()
         ));
     }
+    // A stream without a file is the demo model's, which is in the program.
     let (name, files) = match by_path(weights) {
         true => {
             let file = |stream| path_of(weights, stream).map(|path| (stream, Some(path.to_path_buf())));

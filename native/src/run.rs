@@ -198,7 +198,7 @@ fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
     match &args.command {
         ModelsCommand::List => {
             models.list().iter().try_for_each(|row| print(format_args!("{row}\n")))?;
-            print(format_args!("{}\n", demo::LINE))?;
+            print(format_args!("{}\n", demo::line()))?;
         }
         ModelsCommand::Pull { name } => {
             let bar = talk.bar(name, 1, Unit::Bytes);

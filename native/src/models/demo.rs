@@ -9,7 +9,10 @@ use i3d::weights::Checkpoint;
 pub const NAME: &str = "demo";
 
 /// Its line in `i3d models list`.
-pub const LINE: &str = "demo                  rgb + flow   16 classes     bundled  as i3d      drawn actions (`i3d synth`); runs where no other model is installed";
+pub fn line() -> String {
+    let about = "drawn actions (`i3d synth`); runs where no other model is installed";
+    super::line(NAME, true, i3d_synth::CLASSES.len(), "bundled", "as i3d", about)
+}
 
 /// The network of a stream, as safetensors.
 fn bytes(stream: Stream) -> &'static [u8] {

@@ -303,12 +303,14 @@ impl Source {
     }
 }
 
+/// A line of `i3d models list`, whose columns stand one below the other.
+fn line(name: &str, flow: bool, classes: usize, state: &str, licence: &str, about: &str) -> String {
+    let streams = if flow { "rgb + flow" } else { "rgb" };
+    format!("{name:<21} {streams:<10} {classes:>4} classes  {state:>10}  {licence:<10}  {about}")
+}
+
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let streams = match self.model.flow {
-            Some(_) => "rgb + flow",
-            None => "rgb",
-        };
         let size: u64 = self.installed.iter().map(|(_, bytes)| bytes).sum();
         let state = match self.installed.len() {
             0 => "-".to_owned(),
@@ -316,7 +318,7 @@ impl fmt::Display for Row {
             _ => format!("{} only", self.installed[0].0),
         };
         let Model { name, classes, licence, description, .. } = self.model;
-        write!(f, "{name:<21} {streams:<10} {classes:>4} classes  {state:>10}  {licence:<10}  {description}")
+        f.write_str(&line(name, self.model.flow.is_some(), *classes, &state, licence, description))
     }
 }
 
