@@ -90,22 +90,48 @@ impl Classifier {
 
     /// Adds the network of a checkpoint, the stream being that of its input channels. Labels come with the checkpoint,
     /// or are those of Kinetics where the number of classes is 400 or 600, or plain numbers.
-    pub fn with_checkpoint(self, checkpoint: &Checkpoint) -> Result<Classifier> {
-        let network = checkpoint.network()?;
-        let (weights, report) = checkpoint.load(&network)?;
-        log::info!("{}: {report}", checkpoint.place);
-        let source =
-            ModelSource { source: checkpoint.place.clone(), sha256: Some(checkpoint.sha256.clone()) };
-        self.with_weights(weights, source, checkpoint.metadata.labels.clone())
+    ///
+    /// # Errors
+    /// As [`Classifier::add_checkpoint`].
+    pub fn with_checkpoint(mut self, checkpoint: &Checkpoint) -> Result<Classifier> {
+        self.add_checkpoint(checkpoint)?;
+        Ok(self)
     }
 
     /// Adds a network by its folded weights.
+    ///
+    /// # Errors
+    /// As [`Classifier::add_checkpoint`].
     pub fn with_weights(
         mut self,
         weights: Weights,
         source: ModelSource,
         labels: Option<Vec<String>>,
     ) -> Result<Classifier> {
+        self.add_weights(weights, source, labels)?;
+        Ok(self)
+    }
+
+    /// Adds the network of a checkpoint as [`Classifier::with_checkpoint`] does. After an error the classifier is as it was.
+    ///
+    /// # Errors
+    /// Checkpoints that lack something or hold what the network does not have, networks that are of no stream or have other
+    /// classes than the first, and what the device reports.
+    pub fn add_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let network = checkpoint.network()?;
+        let (weights, report) = checkpoint.load(&network)?;
+        log::info!("{}: {report}", checkpoint.place);
+        let source =
+            ModelSource { source: checkpoint.place.clone(), sha256: Some(checkpoint.sha256.clone()) };
+        self.add_weights(weights, source, checkpoint.metadata.labels.clone())
+    }
+
+    fn add_weights(
+        &mut self,
+        weights: Weights,
+        source: ModelSource,
+        labels: Option<Vec<String>>,
+    ) -> Result<()> {
         let network = weights.network;
         let place = source.source.clone();
         let stream = network.stream().ok_or_else(|| {
@@ -124,19 +150,18 @@ impl Classifier {
                 return Err(Error::checkpoint(place, problem));
             }
         }
-        if self.labels.is_empty() {
-            let numbers = || (0..network.classes).map(|i| format!("class {i}")).collect();
-            self.labels = labels.or_else(|| labels::for_classes(network.classes)).unwrap_or_else(numbers);
-            labels::check(&place, &self.labels, network.classes)?;
-        }
+        let numbers = || (0..network.classes).map(|i| format!("class {i}")).collect();
+        let labels = match self.labels.is_empty() {
+            true => labels.or_else(|| labels::for_classes(network.classes)).unwrap_or_else(numbers),
+            false => self.labels.clone(),
+        };
+        labels::check(&place, &labels, network.classes)?;
+        let model = Model::new(&self.device, weights, &self.options)?;
+        self.labels = labels;
         self.networks.retain(|n| n.stream != stream);
-        self.networks.push(Network {
-            stream,
-            model: Model::new(&self.device, weights, &self.options)?,
-            source,
-        });
+        self.networks.push(Network { stream, model, source });
         self.networks.sort_by_key(|n| n.stream);
-        Ok(self)
+        Ok(())
     }
 
     /// Replaces the labels; `place` names them in errors.
@@ -267,11 +292,12 @@ impl Classifier {
         batch: usize,
         frames: usize,
         input: &[f32],
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Run> {
         let precision = self.options.precision;
         let model = self.model(stream)?;
         let plan = Plan::new(model.network(), batch, frames)?.with_precision(precision);
-        model.begin(&plan, input, &[FEATURES, LOGITS_PER_STEP], &mut |_| ()).await
+        model.begin(&plan, input, &[FEATURES, LOGITS_PER_STEP], progress).await
     }
 
     /// One stream, in one piece where the clip is small enough for that, else in tiles of time.

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::flow::{FlowEngine, FlowPreprocess, Gray, Quantize, Tvl1, flow_clip};
 use crate::network::Stream;
 use crate::preprocess::{Preprocess, RgbPreprocess, Size};
-use crate::video::{Color, FrameSource, Pixels, Rate, Samples, VideoInfo};
+use crate::video::{Color, FrameSource, Pixels, Rate, Sampled, Samples, VideoInfo};
 
 /// Frames that are made at a time.
 pub const CHUNK: usize = 16;
@@ -64,15 +64,71 @@ pub struct Picture {
     pub gray: Option<Gray>,
 }
 
+/// Sampled frames to pictures, one by one: for those who are handed their frames instead of asking for them.
+#[derive(Debug)]
+pub struct Pictures {
+    options: FeedOptions,
+    preprocess: RgbPreprocess,
+    streams: Vec<Stream>,
+    color: Option<Color>,
+    planes_crc32c: u32,
+}
+
+impl Pictures {
+    /// Pictures for `streams`.
+    ///
+    /// # Errors
+    /// Sizes that cannot be.
+    pub fn new(streams: &[Stream], options: FeedOptions) -> Result<Pictures> {
+        let preprocess = RgbPreprocess::for_input(options.input_size);
+        preprocess.validate()?;
+        Ok(Pictures { options, preprocess, streams: streams.to_vec(), color: None, planes_crc32c: 0 })
+    }
+
+    /// The picture of the next sampled frame.
+    ///
+    /// # Errors
+    /// Frames whose planes are too short.
+    pub fn picture(&mut self, sample: &Sampled) -> Result<Picture> {
+        let Sampled { frame, times } = sample;
+        let planes: &[&[u8]] = match &frame.pixels {
+            Pixels::I420 { y, u, v } => {
+                self.color = self.color.or(Some(frame.color));
+                &[y, u, v]
+            }
+            Pixels::Rgb(rgb) => &[rgb],
+        };
+        // How often it is shown counts too; repeating the planes themselves would say no more.
+        let times = u64::try_from(*times).unwrap_or(u64::MAX).to_le_bytes();
+        for bytes in planes.iter().copied().chain([&times[..]]) {
+            self.planes_crc32c = crc32c::crc32c_append(self.planes_crc32c, bytes);
+        }
+        let wants = |stream| self.streams.contains(&stream);
+        let rgb = if wants(Stream::Rgb) { self.preprocess.rgb_from_frame(frame) } else { Vec::new() };
+        let gray = wants(Stream::Flow).then(|| Gray::from_frame(frame, &self.preprocess)).transpose()?;
+        Ok(Picture { rgb, gray })
+    }
+
+    /// CRC-32C over the planes of the frames so far and how often each is shown, 8 hexadecimal digits.
+    pub fn planes_crc32c(&self) -> String {
+        format!("{:08x}", self.planes_crc32c)
+    }
+
+    /// Every parameter of the way from the video to the inputs.
+    pub fn describe(&self) -> Preprocess {
+        let FeedOptions { tvl1, quantize, rate, .. } = self.options;
+        let flow = self.streams.contains(&Stream::Flow).then(|| FlowPreprocess::new(tvl1, quantize));
+        Preprocess { flow, ..self.preprocess.describe(rate, self.color) }
+    }
+}
+
 /// A video on its way to the networks: pictures, decoded, sampled and preprocessed.
 ///
 /// With the flow stream among the streams there is one picture more than there are frames, because flow lies between two.
 pub struct Feed<S> {
     samples: Samples<S>,
-    options: FeedOptions,
-    preprocess: RgbPreprocess,
-    streams: Vec<Stream>,
-    color: Option<Color>,
+    pictures: Pictures,
+    most: usize,
     /// A picture that is shown so many times more.
     repeated: Option<(Picture, usize)>,
     taken: usize,
@@ -85,22 +141,13 @@ impl<S: FrameSource> Feed<S> {
     /// # Errors
     /// Rates and sizes that cannot be.
     pub fn new(source: S, streams: &[Stream], options: FeedOptions) -> Result<Feed<S>> {
-        let preprocess = RgbPreprocess::for_input(options.input_size);
-        preprocess.validate()?;
-        Ok(Feed {
-            samples: Samples::new(source, options.rate)?,
-            options,
-            preprocess,
-            streams: streams.to_vec(),
-            color: None,
-            repeated: None,
-            taken: 0,
-            broken: None,
-        })
+        let samples = Samples::new(source, options.rate)?;
+        let pictures = Pictures::new(streams, options)?;
+        Ok(Feed { samples, pictures, most: options.most, repeated: None, taken: 0, broken: None })
     }
 
     fn has_flow(&self) -> bool {
-        self.streams.contains(&Stream::Flow)
+        self.pictures.streams.contains(&Stream::Flow)
     }
 
     /// The next pictures, at most [`CHUNK`], none after the last. A source that breaks in the middle ends there: see
@@ -109,7 +156,7 @@ impl<S: FrameSource> Feed<S> {
     /// # Errors
     /// Sources that break before the first frame, and flow of a video with a single frame.
     pub fn next_chunk(&mut self) -> Result<Vec<Picture>> {
-        let most = self.options.most.saturating_add(usize::from(self.has_flow()));
+        let most = self.most.saturating_add(usize::from(self.has_flow()));
         let wanted = CHUNK.min(most - self.taken);
         let mut pictures = Vec::new();
         while pictures.len() < wanted {
@@ -147,14 +194,7 @@ impl<S: FrameSource> Feed<S> {
             }
             Err(error) => return Err(error),
         };
-        let planar = matches!(sample.frame.pixels, Pixels::I420 { .. });
-        self.color = self.color.or(planar.then_some(sample.frame.color));
-        let rgb = match self.streams.contains(&Stream::Rgb) {
-            true => self.preprocess.rgb_from_frame(&sample.frame),
-            false => Vec::new(),
-        };
-        let gray = self.has_flow().then(|| Gray::from_frame(&sample.frame, &self.preprocess)).transpose()?;
-        Ok(Some((Picture { rgb, gray }, sample.times)))
+        Ok(Some((self.pictures.picture(&sample)?, sample.times)))
     }
 
     /// All frames, one clip per stream, in the order in which the streams were named; flow is computed on `device`.
@@ -163,10 +203,10 @@ impl<S: FrameSource> Feed<S> {
     /// # Errors
     /// As [`Feed::next_chunk`] and [`FlowInputs::push`].
     pub async fn clips(&mut self, device: &Device, progress: &mut dyn FnMut(usize)) -> Result<Vec<Clip>> {
-        let size = self.options.input_size;
+        let FeedOptions { input_size: size, .. } = self.pictures.options;
         let empty = |stream: &Stream| Clip::empty(size, size, stream.channels());
-        let mut clips: Vec<Clip> = self.streams.iter().map(empty).collect();
-        let mut flow = self.has_flow().then(|| FlowInputs::new(self.options, device)).transpose()?;
+        let mut clips: Vec<Clip> = self.pictures.streams.iter().map(empty).collect();
+        let mut flow = self.has_flow().then(|| FlowInputs::new(self.pictures.options, device)).transpose()?;
         loop {
             let mut chunk = self.next_chunk()?;
             if chunk.is_empty() {
@@ -178,7 +218,7 @@ impl<S: FrameSource> Feed<S> {
                 Some(flow) => flow.push(chunk.iter_mut().filter_map(|picture| picture.gray.take())).await?,
                 None => Vec::new(),
             };
-            for (clip, stream) in clips.iter_mut().zip(&self.streams) {
+            for (clip, stream) in clips.iter_mut().zip(&self.pictures.streams) {
                 match stream {
                     Stream::Rgb => chunk.iter().try_for_each(|picture| clip.push_frame(&picture.rgb))?,
                     Stream::Flow => flows.iter().try_for_each(|input| clip.push_frame(input))?,
@@ -196,8 +236,9 @@ impl<S: FrameSource> Feed<S> {
     /// Memory that a picture takes, by the size that the container promises.
     pub fn picture_bytes(&self) -> usize {
         let VideoInfo { width, height, .. } = *self.info();
-        let rgb = usize::from(self.streams.contains(&Stream::Rgb)) * 3 * self.preprocess.crop.pow(2);
-        let Size { width, height } = self.preprocess.resized(width, height);
+        let Pictures { streams, preprocess, .. } = &self.pictures;
+        let rgb = usize::from(streams.contains(&Stream::Rgb)) * 3 * preprocess.crop.pow(2);
+        let Size { width, height } = preprocess.resized(width, height);
         4 * (rgb + usize::from(self.has_flow()) * width * height)
     }
 
@@ -216,11 +257,9 @@ impl<S: FrameSource> Feed<S> {
         self.broken.take()
     }
 
-    /// Every parameter of the way from the video to the inputs.
-    pub fn describe(&self) -> Preprocess {
-        let FeedOptions { tvl1, quantize, .. } = self.options;
-        let flow = self.has_flow().then(|| FlowPreprocess::new(tvl1, quantize));
-        Preprocess { flow, ..self.preprocess.describe(self.options.rate, self.color) }
+    /// What makes its pictures.
+    pub fn pictures(&self) -> &Pictures {
+        &self.pictures
     }
 }
 

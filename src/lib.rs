@@ -22,6 +22,8 @@ pub mod random;
 
 pub mod weights;
 
+pub mod models;
+
 pub mod backend;
 
 pub mod train;
@@ -31,6 +33,8 @@ pub mod fusion;
 pub mod labels;
 
 pub mod classifier;
+
+pub mod report;
 
 pub mod error;
 

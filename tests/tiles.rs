@@ -121,11 +121,12 @@ fn a_timeline_takes_one_stream_ahead_of_the_other() {
         for (frame, flow) in frames_of(&flow).enumerate() {
             let more = (frame + 1 + ahead).saturating_sub(pushed);
             for (stream, values) in rgb.by_ref().take(more).chain([flow]) {
-                pollster::block_on(timeline.push(&mut classifier, stream, values)).expect("it runs");
+                pollster::block_on(timeline.push(&mut classifier, stream, values, &mut |_| ()))
+                    .expect("it runs");
             }
             pushed += more;
         }
-        pollster::block_on(timeline.finish(&mut classifier)).expect("it ends").0
+        pollster::block_on(timeline.finish(&mut classifier, &mut |_| ())).expect("it ends").0
     };
     let in_step = segments(0);
     assert_eq!(in_step.len(), 7);

@@ -7,17 +7,17 @@ use i3d::classifier::{Classification, Classifier, Segment, Timeline, Windows};
 use i3d::clip::Clip;
 use i3d::network::Stream;
 use i3d::preprocess::Preprocess;
+use i3d::report::{Entry, FailedReport, Failure, Parts, Report, Timings, VideoSummary, segments};
 use i3d::video::Rate;
 use i3d::{Error, Result};
 
 use crate::args::{ClassifyArgs, Streams};
-use crate::input::{self, FlowChoice, Loaded, Part, VideoSummary};
+use crate::input::{self, FlowChoice, Loaded, Part};
 use crate::output::{Output, print};
-use crate::report::{Entry, FailedReport, Failure, Parts, Report, Timings};
 use crate::run::Outcome;
 use crate::talk::Talk;
 use crate::watch::{self, Watched};
-use crate::{checkpoint, networks, segments};
+use crate::{checkpoint, networks};
 
 /// What is classified together: one input, or the clips of both streams.
 struct Job {
@@ -218,10 +218,10 @@ fn clips(
             for frame in 0..clips.iter().map(|clip| clip.frames).min().unwrap_or(0) {
                 for (clip, &stream) in clips.iter().zip(&streams) {
                     let values = &clip.data[frame * clip.frame_len()..][..clip.frame_len()];
-                    pollster::block_on(timeline.push(classifier, stream, values))?;
+                    pollster::block_on(timeline.push(classifier, stream, values, &mut |_| ()))?;
                 }
             }
-            let (segments, mean) = pollster::block_on(timeline.finish(classifier))?;
+            let (segments, mean) = pollster::block_on(timeline.finish(classifier, &mut |_| ()))?;
             (mean, segments)
         }
     };

@@ -8,6 +8,7 @@ use i3d::feed::{Feed, FeedOptions};
 use i3d::flow::{Quantize, Tvl1};
 use i3d::network::{MIN_FRAMES, Stream};
 use i3d::preprocess::Preprocess;
+use i3d::report::VideoSummary;
 use i3d::video::{self, FrameSource};
 use i3d::{Error, Result};
 
@@ -20,29 +21,6 @@ pub const DEFAULT_FRAMES: usize = 250;
 
 /// Length to which a video is looped that is too short for a single logit: the training length.
 const LOOP_FRAMES: usize = 64;
-
-/// What a result says about the video behind it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct VideoSummary {
-    /// Frames in the file, where it says so; else those that were decoded.
-    pub frames: u64,
-    /// Average frames per second, where known.
-    pub fps: Option<f64>,
-    /// Width in pixels, before rotation.
-    pub width: usize,
-    /// Height in pixels, before rotation.
-    pub height: usize,
-    /// Clockwise degrees that bring the picture upright.
-    pub rotation: u32,
-    /// Length, where known.
-    pub duration_seconds: Option<f64>,
-    /// Frames taken at the sampling rate.
-    pub sampled_frames: usize,
-    /// Frames of the clip that the network saw.
-    pub clip_frames: usize,
-    /// Whether the video was repeated to fill the clip.
-    pub looped: bool,
-}
 
 /// One clip, and where it came from.
 pub struct Loaded {
@@ -119,7 +97,7 @@ pub fn load(
             let clips = clips.map_err(|error| about(part, error))?;
             drop(bar);
             let (mut clips, video) = complete(part, clips, &feed, args, talk)?;
-            let preprocess = Some(feed.describe());
+            let preprocess = Some(feed.pictures().describe());
             Loaded { clip: clips.remove(0), video: Some(video), preprocess, broken: feed.broken() }
         }
     };
@@ -215,24 +193,6 @@ pub fn complete(
     }
     let clips = clips.into_iter().map(|clip| clip.looped_to(target)).collect();
     Ok((clips, VideoSummary::new(feed, target.max(sampled))))
-}
-
-impl VideoSummary {
-    /// What a feed knows after its last frame; the networks saw `clip_frames`.
-    pub fn new(feed: &VideoFeed, clip_frames: usize) -> VideoSummary {
-        let info = feed.info();
-        VideoSummary {
-            frames: info.frames.unwrap_or(feed.decoded()),
-            fps: info.fps,
-            width: info.width,
-            height: info.height,
-            rotation: info.rotation,
-            duration_seconds: info.duration_seconds,
-            sampled_frames: feed.frames(),
-            clip_frames,
-            looped: clip_frames > feed.frames(),
-        }
-    }
 }
 
 /// A `.npy` or `.npz` clip as it is, cut or looped to `frames` where that is given.

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
+use i3d::models::{SourceFiles, to_safetensors};
 use i3d::network::{I3d, LOGITS, MIN_FRAMES, Stream};
-use i3d::plan::{Plan, Precision};
-use i3d::weights::{Checkpoint, LoadReport};
+use i3d::plan::Plan;
 use i3d::{Error, Result, labels};
 
 use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs};
 use crate::input::{self, Part};
-use crate::models::{Event, Health, Models, SourceData, SourceFiles, demo};
+use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
 use crate::{bench, checkpoint, classify, compare, device, flow, networks, synth, train};
@@ -72,20 +72,6 @@ fn convert(args: &ConvertArgs, talk: Talk) -> Result<Outcome> {
         network.width
     ));
     Ok(Outcome::Done)
-}
-
-/// A complete checkpoint as safetensors, and what was found in it; labels are the given ones, those it carries, or
-/// Kinetics by their number.
-fn to_safetensors(
-    checkpoint: &Checkpoint,
-    names: Option<Vec<String>>,
-    kernels: Precision,
-) -> Result<(Vec<u8>, LoadReport)> {
-    let network = checkpoint.network()?;
-    // Loading is the check that nothing is missing or left over.
-    let (_, report) = checkpoint.load(&network)?;
-    let known = || checkpoint.metadata.labels.clone().or_else(|| labels::for_classes(network.classes));
-    Ok((checkpoint.to_safetensors(names.or_else(known).as_deref(), kernels)?, report))
 }
 
 fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
@@ -202,7 +188,7 @@ fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
         }
         ModelsCommand::Pull { name } => {
             let bar = talk.bar(name, 1, Unit::Bytes);
-            let outcome = models.pull(name, None, &convert_pulled, &mut |event| match event {
+            let outcome = models.pull(name, None, &SourceFiles::to_safetensors, &mut |event| match event {
                 Event::Downloading { stream, file, bytes, total } => {
                     bar.set_message(format!("{stream}: {file}"));
                     bar.set_length(total.unwrap_or(bytes));
@@ -243,24 +229,4 @@ fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
         }
     }
     Ok(Outcome::Done)
-}
-
-/// What `i3d models pull` does with the files that it fetched.
-fn convert_pulled(files: &SourceFiles) -> Result<Vec<u8>> {
-    let mut checkpoint = match &files.data {
-        SourceData::TensorFlow { index, shards } => {
-            let shards: Vec<&[u8]> = shards.iter().map(Vec::as_slice).collect();
-            Checkpoint::from_tensorflow(&files.place, index, &shards)?
-        }
-        SourceData::PyTorch(bytes) => Checkpoint::from_bytes(&files.place, bytes)?,
-    };
-    let network = checkpoint.network()?;
-    if network.stream() != Some(files.stream) {
-        let problem =
-            format!("takes {} input channels where {} was expected", network.in_channels, files.stream);
-        return Err(Error::checkpoint(&files.place, problem));
-    }
-    checkpoint.metadata.source = Some(files.place.clone());
-    checkpoint.metadata.name = Some(files.model.to_string());
-    to_safetensors(&checkpoint, files.labels.clone(), Precision::F32).map(|(bytes, _)| bytes)
 }

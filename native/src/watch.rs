@@ -6,11 +6,12 @@ use i3d::clip::Clip;
 use i3d::feed::{CHUNK, Feed, FlowInputs, count_frames};
 use i3d::network::Stream;
 use i3d::preprocess::Preprocess;
+use i3d::report::VideoSummary;
 use i3d::video;
 use i3d::{Error, Result};
 
 use crate::args::{ClipArgs, Frames};
-use crate::input::{self, DEFAULT_FRAMES, FlowChoice, Part, VideoSummary};
+use crate::input::{self, DEFAULT_FRAMES, FlowChoice, Part};
 use crate::stages::{self, Done, Event};
 use crate::talk::{Talk, Unit};
 
@@ -114,11 +115,11 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
         }
         Sink::Long(long) => (long.finish(classifier)?, Vec::new(), VideoSummary::new(&feed, feed.frames())),
         Sink::Timeline(timeline) => {
-            let (segments, mean) = pollster::block_on(timeline.finish(classifier))?;
+            let (segments, mean) = pollster::block_on(timeline.finish(classifier, &mut |_| ()))?;
             (mean, segments, VideoSummary::new(&feed, feed.frames()))
         }
     };
-    let preprocess = feed.describe();
+    let preprocess = feed.pictures().describe();
     let broken = feed.broken();
     Ok(Watched { result, segments, video, preprocess, broken, decode_ms, flow_ms })
 }
@@ -137,9 +138,9 @@ impl Sink {
                 })
             }),
             Sink::Timeline(timeline) => on_pool(classifier, |classifier| {
-                frames
-                    .into_iter()
-                    .try_for_each(|frame| pollster::block_on(timeline.push(classifier, stream, &frame)))
+                frames.into_iter().try_for_each(|frame| {
+                    pollster::block_on(timeline.push(classifier, stream, &frame, &mut |_| ()))
+                })
             }),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cpu::CpuModel;
-use super::gpu::{Adapter, AdapterKind, DeviceStore, Gpu, GpuModel, GpuRun, adapters};
+use super::gpu::{Adapter, AdapterKind, DeviceStore, Gpu, GpuModel, GpuRun, WEBGPU, adapters};
 use super::{Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::I3d;
@@ -99,9 +99,12 @@ impl Device {
         let found = adapters().await;
         let chosen = match request {
             DeviceRequest::Named(text) => found.iter().find(|a| a.matches(text)),
-            // Software and unknown adapters do not count as a GPU: the CPU backend is faster.
-            _ => found.iter().find(|a| {
-                matches!(a.kind, AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual)
+            // Software and unknown adapters do not count as a GPU: the CPU backend is faster. A browser names the software
+            // ones and never says what the others are.
+            _ => found.iter().find(|a| match a.kind {
+                AdapterKind::Discrete | AdapterKind::Integrated | AdapterKind::Virtual => true,
+                AdapterKind::Other => a.backend == WEBGPU,
+                AdapterKind::Software => false,
             }),
         };
         match (chosen, request) {
@@ -111,6 +114,19 @@ impl Device {
             }
             (None, DeviceRequest::Gpu) => Err(nothing("there is no hardware GPU here", &found)),
             (None, _) => Ok(cpu),
+        }
+    }
+
+    /// The same device with work in smaller pieces, for one that was lost under large ones; the CPU has none.
+    #[must_use]
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "a browser's device stays on its thread")
+    )]
+    pub fn cautious(self) -> Device {
+        match self {
+            Device::Gpu(gpu) => Device::Gpu(Arc::new(gpu.cautious())),
+            cpu => cpu,
         }
     }
 
@@ -249,6 +265,13 @@ impl Model {
 
 /// A run that has begun; see [`Model::begin`].
 pub struct Run(State);
+
+impl Run {
+    /// Whether the result is there already, as it always is of the CPU backend.
+    pub fn is_done(&self) -> bool {
+        matches!(self.0, State::Done(_))
+    }
+}
 
 enum State {
     Done(Output),

@@ -93,6 +93,15 @@ impl Classification {
         Ok(Classification { streams, logits, probabilities, labels: labels.to_vec() })
     }
 
+    /// The results of streams that ran one after the other, fused as one; labels are those of the first.
+    ///
+    /// # Errors
+    /// More than two streams, and one twice.
+    pub fn fused(&self, other: &Classification, fusion: Fusion) -> Result<Classification> {
+        let streams = self.streams.iter().chain(&other.streams).cloned().collect();
+        Classification::new(streams, fusion, &self.labels)
+    }
+
     /// The `k` most probable classes, best first; equal ones in the order of the labels.
     pub fn top(&self, k: usize) -> Vec<Prediction<'_>> {
         let mut order: Vec<usize> = (0..self.logits.len()).collect();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Classification, Classifier, StreamResult};
-use crate::backend::{Activation, Head, Output, Run};
+use crate::backend::{Activation, Head, Output, Progress, Run};
 use crate::error::{Error, Result};
 use crate::network::{FEATURES, LOGITS_PER_STEP, MIN_FRAMES, Shape, Stream};
 use crate::plan::Plan;
@@ -127,10 +127,17 @@ impl Timeline {
     }
 
     /// Takes the next frame of a stream and classifies the windows that it completes. One stream may be ahead of the other.
+    /// `progress` hears of each run by itself.
     ///
     /// # Shapes
     /// `frame` `[H, W, C]`.
-    pub async fn push(&mut self, classifier: &mut Classifier, stream: Stream, frame: &[f32]) -> Result<()> {
+    pub async fn push(
+        &mut self,
+        classifier: &mut Classifier,
+        stream: Stream,
+        frame: &[f32],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.stream == stream) else {
             return Ok(());
         };
@@ -139,9 +146,20 @@ impl Timeline {
         if self.frames() == self.next + (self.batch - 1) * step + window {
             let ready =
                 (0..self.batch).map(|i| self.next + i * step..self.next + i * step + window).collect();
-            self.classify(classifier, ready).await?;
+            self.classify(classifier, ready, progress).await?;
         }
         Ok(())
+    }
+
+    /// One window per run: the first results come as early as they can, and memory is least.
+    #[must_use]
+    pub fn one_by_one(self) -> Timeline {
+        Timeline { batch: 1, ..self }
+    }
+
+    /// The windows that are classified so far, in order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// Frames so far that every stream has.
@@ -151,18 +169,25 @@ impl Timeline {
 
     /// Begins the next windows, and finishes those before: two batches are under way at once, so that a GPU never waits
     /// for the host.
-    async fn classify(&mut self, classifier: &mut Classifier, windows: Vec<Range<usize>>) -> Result<()> {
+    async fn classify(
+        &mut self,
+        classifier: &mut Classifier,
+        windows: Vec<Range<usize>>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
         let mut runs = Vec::new();
+        // All are equally long but for the only one of a short video. What is too short for the network is repeated from its
+        // start.
+        let shortest = windows.iter().map(Range::len).min().unwrap_or(0);
+        let length = if shortest < MIN_FRAMES { self.windows.window } else { shortest };
         for lane in &mut self.lanes {
             let mut input = Vec::new();
             for frames in &windows {
                 let clip = lane.queue.get(frames.clone());
-                // A video shorter than a window is repeated from its start.
-                let wanted = self.windows.window * lane.queue.stride();
-                input.extend(clip.iter().cycle().take(wanted));
+                input.extend(clip.iter().cycle().take(length * lane.queue.stride()));
             }
             let start = web_time::Instant::now();
-            let run = classifier.begin_batch(lane.stream, windows.len(), self.windows.window, &input).await?;
+            let run = classifier.begin_batch(lane.stream, windows.len(), length, &input, progress).await?;
             runs.push((run, start.elapsed().as_secs_f64()));
         }
         self.next = windows.last().map_or(self.next, |last| last.start + self.windows.step);
@@ -171,18 +196,26 @@ impl Timeline {
             let end = lane.queue.end();
             lane.queue.forget_before(self.next.min(end.saturating_sub(self.windows.window)));
         }
-        match self.under_way.replace(Batch { windows, runs }) {
-            Some(before) => self.finish_batch(classifier, before).await,
+        let waits = runs.iter().any(|(run, _)| !run.is_done());
+        let batch = Batch { windows, runs };
+        let finished = if waits { self.under_way.replace(batch) } else { Some(batch) };
+        match finished {
+            Some(finished) => self.finish_batch(classifier, finished, progress).await,
             None => Ok(()),
         }
     }
 
-    async fn finish_batch(&mut self, classifier: &mut Classifier, batch: Batch) -> Result<()> {
+    async fn finish_batch(
+        &mut self,
+        classifier: &mut Classifier,
+        batch: Batch,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<()> {
         let Batch { windows, runs } = batch;
         let mut results: Vec<Vec<StreamResult>> = windows.iter().map(|_| Vec::new()).collect();
         for (lane, (run, beginning)) in self.lanes.iter_mut().zip(runs) {
             let start = web_time::Instant::now();
-            let output = classifier.model(lane.stream)?.finish(run, &mut |_| ()).await?;
+            let output = classifier.model(lane.stream)?.finish(run, progress).await?;
             let seconds = beginning + start.elapsed().as_secs_f64();
             lane.seconds += seconds;
             for (index, results) in results.iter_mut().enumerate() {
@@ -209,7 +242,11 @@ impl Timeline {
     ///
     /// # Errors
     /// Videos without a frame.
-    pub async fn finish(mut self, classifier: &mut Classifier) -> Result<(Vec<Segment>, Classification)> {
+    pub async fn finish(
+        mut self,
+        classifier: &mut Classifier,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(Vec<Segment>, Classification)> {
         let frames = self.frames();
         let begun = self.under_way.as_ref().and_then(|batch| batch.windows.last());
         let done = begun.map_or(0, |window| window.end);
@@ -220,10 +257,10 @@ impl Timeline {
             .filter(|w| w.end > done && w.start + self.windows.step > self.next)
             .collect();
         for some in left.chunks(self.batch) {
-            self.classify(classifier, some.to_vec()).await?;
+            self.classify(classifier, some.to_vec(), progress).await?;
         }
         if let Some(last) = self.under_way.take() {
-            self.finish_batch(classifier, last).await?;
+            self.finish_batch(classifier, last, progress).await?;
         }
         if self.segments.is_empty() {
             return Err(Error::clip("clip", "there is no frame to classify"));

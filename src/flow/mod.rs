@@ -14,6 +14,7 @@ mod schedule;
 mod solver;
 mod sweep;
 mod warp;
+pub mod wheel;
 
 pub use clip::{BOUND, FlowPreprocess, FlowStatistics, Quantize, flow_clip};
 pub use engine::FlowEngine;

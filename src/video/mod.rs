@@ -15,7 +15,7 @@ mod nut;
 mod probe;
 mod sampler;
 
-pub use animation::from_image_bytes;
+pub use animation::{Animation, from_image_bytes};
 #[cfg(not(target_arch = "wasm32"))]
 pub use ffmpeg::Tools;
 pub use sampler::{Rate, Sampled, Sampler, Samples};

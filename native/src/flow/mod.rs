@@ -1,7 +1,6 @@
 //! `i3d flow`: the optical flow of a video, as numbers, as pictures for other pipelines, and to look at.
 
 mod sink;
-mod wheel;
 
 use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
 use i3d::preprocess::RgbPreprocess;

@@ -4,14 +4,13 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use i3d::clip::npy_bytes;
-use i3d::flow::{BOUND, Flow};
+use i3d::flow::{BOUND, Flow, wheel};
 use i3d::video::Rate;
 use i3d::{Error, Result};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use tempfile::NamedTempFile;
 
-use super::wheel;
 use crate::film::{Film, Format};
 use crate::output::{Output, OutputFolder};
 

@@ -5,14 +5,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use i3d::models::RAW_GITHUB;
 use i3d::{Error, Result};
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body};
 
 use super::hash;
-
-/// GitHub's raw-file endpoint: `<base>/<owner>/<repository>/<commit>/<path>`.
-pub const RAW_GITHUB: &str = "https://raw.githubusercontent.com";
 
 /// Environment variable that replaces [`RAW_GITHUB`], for mirrors. Hashes are checked all the same.
 pub const BASE_VARIABLE: &str = "I3D_MODELS_URL";

@@ -5,16 +5,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use sha1::{Digest, Sha1};
-use sha2::Sha256;
+use i3d::models::GitBlob;
+use sha2::{Digest, Sha256};
 
 /// The git blob id of a file: SHA-1 of `blob <length>\0` and the contents.
 pub fn git_blob(path: &Path) -> io::Result<String> {
     let file = File::open(path)?;
-    let mut hash = Sha1::new();
-    hash.update(format!("blob {}\0", file.metadata()?.len()));
-    feed(file, |bytes| hash.update(bytes))?;
-    Ok(hex(&hash.finalize()))
+    let mut blob = GitBlob::new(file.metadata()?.len());
+    feed(file, |bytes| blob.update(bytes))?;
+    Ok(blob.finish())
 }
 
 /// The SHA-256 of a file.

@@ -5,7 +5,6 @@
 pub mod demo;
 mod download;
 pub mod hash;
-pub mod registry;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -15,50 +14,20 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
+use i3d::models::{MODELS, Model, RAW_GITHUB, SourceFiles};
 use i3d::network::Stream;
 use i3d::{Error, Result};
 
-pub use download::{Downloader, Options, RAW_GITHUB};
-pub use registry::Model;
+pub use download::{Downloader, Options};
 pub use store::{Health, Installed, Store};
 
 use download::Expected;
-use registry::{Format, Source};
 
 /// The registry, the store and the way between them.
 pub struct Models {
     registry: &'static [Model],
     store: Store,
     downloader: Downloader,
-}
-
-/// A downloaded checkpoint, verified, on its way to the converter.
-#[derive(Debug)]
-pub struct SourceFiles {
-    /// The model's name.
-    pub model: &'static str,
-    /// Which of its streams.
-    pub stream: Stream,
-    /// Where the weights came from; the name for messages about them.
-    pub place: String,
-    /// Names of the classes, to be stored with the weights.
-    pub labels: Option<Vec<String>>,
-    /// The bytes.
-    pub data: SourceData,
-}
-
-/// The bytes of a checkpoint.
-#[derive(Debug)]
-pub enum SourceData {
-    /// A TensorFlow V2 bundle.
-    TensorFlow {
-        /// The `.index` file.
-        index: Vec<u8>,
-        /// The `.data-*` files in order.
-        shards: Vec<Vec<u8>>,
-    },
-    /// A file written by `torch.save`.
-    PyTorch(Vec<u8>),
 }
 
 /// Turns a checkpoint into safetensors.
@@ -119,7 +88,7 @@ impl Models {
     /// The released models, the user's cache folder and GitHub, as the environment variables have it.
     pub fn open() -> Result<Models> {
         let downloader = Downloader::new(Options::from_environment());
-        Ok(Models::new(registry::MODELS, Store::open()?, downloader))
+        Ok(Models::new(MODELS, Store::open()?, downloader))
     }
 
     /// Models with their parts given one by one.
@@ -216,7 +185,7 @@ impl Models {
         // The record names the origin itself, also when a mirror gave the bytes.
         let place = source.url(RAW_GITHUB, weights);
         let files = SourceFiles {
-            model: model.name,
+            model: model.name.to_string(),
             stream,
             place: place.clone(),
             labels: model.class_labels(),
@@ -279,26 +248,6 @@ impl Models {
         match self.store.folder(model.name).exists() {
             true => self.store.remove(model.name),
             false => Err(not_installed(name)),
-        }
-    }
-}
-
-impl Source {
-    /// The file that holds the weights and thereby the checkpoint's identity.
-    fn weights(&self) -> &registry::SourceFile {
-        match &self.format {
-            Format::TensorFlow { data, .. } => data,
-            Format::PyTorch(file) => file,
-        }
-    }
-
-    /// The downloaded contents, in the order of [`Source::files`], as what they are.
-    fn assemble(&self, contents: Vec<Vec<u8>>) -> SourceData {
-        let mut contents = contents.into_iter();
-        let first = contents.next().unwrap_or_default();
-        match self.format {
-            Format::TensorFlow { .. } => SourceData::TensorFlow { index: first, shards: contents.collect() },
-            Format::PyTorch(_) => SourceData::PyTorch(first),
         }
     }
 }

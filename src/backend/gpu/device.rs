@@ -12,6 +12,9 @@ use super::variants::{Class, Variants};
 use crate::error::{Error, Result};
 use crate::plan::{DeviceLimits, Precision};
 
+/// The backend's name in a browser.
+pub const WEBGPU: &str = "webgpu";
+
 /// What kind of machine an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,7 +63,7 @@ impl Adapter {
             wgpu::DeviceType::Other => AdapterKind::Other,
         };
         let backend = match info.backend {
-            wgpu::Backend::BrowserWebGpu => "webgpu".to_string(),
+            wgpu::Backend::BrowserWebGpu => WEBGPU.to_string(),
             other => other.to_string().to_lowercase(),
         };
         Adapter {
@@ -137,6 +140,8 @@ pub struct Gpu {
     kernels: Arc<Kernels>,
     /// Which variants of the kernels run on it.
     pub variants: Variants,
+    /// Whether submissions are kept especially short; see [`Gpu::cautious`].
+    pub(super) cautious: bool,
     fault: Arc<Fault>,
 }
 
@@ -189,7 +194,7 @@ impl Gpu {
         let kept = store.as_ref().and_then(|store| store.variants(adapter)).filter(Variants::exist);
         let variants = kept.unwrap_or_else(|| Variants::of(Class::of(adapter)));
         let kernels = Arc::new(Kernels::new(Kept::open(&device, adapter, store)));
-        let gpu = Gpu { adapter: adapter.clone(), variants, device, queue, kernels, fault };
+        let gpu = Gpu { adapter: adapter.clone(), variants, cautious: false, device, queue, kernels, fault };
         gpu.check()?;
         Ok(gpu)
     }
@@ -197,15 +202,23 @@ impl Gpu {
     /// The same device with other variants.
     #[must_use]
     pub fn with_variants(&self, variants: Variants) -> Gpu {
-        let Gpu { adapter, device, queue, kernels, fault, .. } = self;
+        let Gpu { adapter, cautious, device, queue, kernels, fault, .. } = self;
         Gpu {
             variants,
+            cautious: *cautious,
             adapter: adapter.clone(),
             device: device.clone(),
             queue: queue.clone(),
             kernels: kernels.clone(),
             fault: fault.clone(),
         }
+    }
+
+    /// The same device with small portions of Winograd's and short submissions: for GPUs that were lost, because they were busy
+    /// for too long or out of memory.
+    #[must_use]
+    pub fn cautious(&self) -> Gpu {
+        Gpu { cautious: true, ..self.with_variants(self.variants.small()) }
     }
 
     /// Whether launches can be timed by the GPU's own clock.

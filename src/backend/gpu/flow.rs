@@ -58,7 +58,7 @@ impl GpuFlow {
     /// Parameters out of range.
     pub fn new(gpu: Arc<Gpu>, parameters: &Tvl1) -> Result<GpuFlow> {
         parameters.validate()?;
-        let pacer = Pacer::new(gpu.adapter.is_hardware());
+        let pacer = Pacer::new(gpu.adapter.is_hardware(), gpu.cautious);
         Ok(GpuFlow { gpu, parameters: *parameters, pacer, ready: None })
     }
 

@@ -23,7 +23,7 @@ mod variants;
 mod weights;
 mod winograd;
 
-pub use device::{Adapter, AdapterKind, Gpu, adapters};
+pub use device::{Adapter, AdapterKind, Gpu, WEBGPU, adapters};
 pub use flow::GpuFlow;
 pub use kernel::Pipeline;
 pub use launch::work_groups;

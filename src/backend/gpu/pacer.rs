@@ -12,13 +12,12 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    /// 100 ms on hardware, 2 s on a software adapter, and a cautious first guess of the speed.
-    pub(super) fn new(hardware: bool) -> Pacer {
-        if hardware {
-            Pacer { limit: Duration::from_millis(100), rate: 100e9 }
-        } else {
-            Pacer { limit: Duration::from_secs(2), rate: 0.5e9 }
-        }
+    /// 100 ms on hardware, 2 s on a software adapter, a quarter of that on a device that was lost, and a careful first guess
+    /// of the speed.
+    pub(super) fn new(hardware: bool, cautious: bool) -> Pacer {
+        let share = if cautious { 0.25 } else { 1.0 };
+        let (limit, rate) = if hardware { (0.1, 100e9) } else { (2.0, 0.5e9) };
+        Pacer { limit: Duration::from_secs_f64(share * limit), rate: share * rate }
     }
 
     /// Work that fits into one submission; a fifth is left as a margin.
@@ -46,7 +45,7 @@ mod tests {
 
     #[test]
     fn the_budget_follows_the_measured_speed() {
-        let mut pacer = Pacer::new(true);
+        let mut pacer = Pacer::new(true, false);
         pacer.finished(1_000_000_000, Duration::from_secs(1));
         assert_eq!(pacer.budget(), 80_000_000);
         // A thousand times faster is believed step by step.

@@ -40,7 +40,7 @@ pub(super) struct Settled {
 impl UnderWay {
     /// Nothing yet.
     pub fn new(gpu: &Gpu) -> UnderWay {
-        let pacer = Pacer::new(gpu.adapter.is_hardware());
+        let pacer = Pacer::new(gpu.adapter.is_hardware(), gpu.cautious);
         UnderWay { pacer, submissions: VecDeque::new(), last_end: None }
     }
 

@@ -137,6 +137,12 @@ impl Variants {
         Variants { products, chunk_mib, walk, pool_walk, head }
     }
 
+    /// The same with the smallest chunks.
+    pub(super) fn small(self) -> Variants {
+        let [chunk_mib, ..] = CHUNKS_MIB;
+        Variants { chunk_mib, ..self }
+    }
+
     /// Whether the kernels have such variants; those that an older program stored may be gone.
     pub fn exist(&self) -> bool {
         let known = match self.products {

@@ -8,11 +8,10 @@ mod wrong_answers;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
-use super::registry::{Labels, SourceFile};
 use super::*;
+use i3d::models::{Format, GitBlob, Labels, Source, SourceData, SourceFile};
 use server::{Reply, Request, Server};
 
 const REPOSITORY: &str = "someone/weights";
@@ -39,8 +38,9 @@ fn contents(path: &str) -> Vec<u8> {
 }
 
 fn blob(bytes: &[u8]) -> String {
-    let id = Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize();
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut blob = GitBlob::new(bytes.len() as u64);
+    blob.update(bytes);
+    blob.finish()
 }
 
 /// Two models: `tiny`, a TensorFlow pair with known sizes, and `tiny-torch`, one file of unknown size.
@@ -131,7 +131,7 @@ fn convert(files: &SourceFiles) -> Result<Vec<u8>> {
             out.extend_from_slice(index);
             out.extend_from_slice(&shards[0]);
         }
-        SourceData::PyTorch(bytes) => out.extend_from_slice(bytes),
+        SourceData::File(bytes) => out.extend_from_slice(bytes),
     }
     Ok(out)
 }

@@ -3,8 +3,12 @@
 //! A git blob id is the SHA-1 of `blob <length>\0` followed by the file, so the ids of the repositories' own trees
 //! verify a download with no further party involved.
 
-use i3d::labels;
-use i3d::network::Stream;
+use super::SourceData;
+use crate::labels;
+use crate::network::Stream;
+
+/// GitHub's endpoint for raw files, which other pages may read too.
+pub const RAW_GITHUB: &str = "https://raw.githubusercontent.com";
 
 /// A network with one or two streams that can be pulled by name.
 #[derive(Debug)]
@@ -106,6 +110,24 @@ impl Source {
     /// Where a file lies under `base`, the address of the raw-file endpoint.
     pub fn url(&self, base: &str, file: &SourceFile) -> String {
         format!("{}/{}/{}/{}", base.trim_end_matches('/'), self.repository, self.commit, file.path)
+    }
+
+    /// The file that holds the weights and thereby the checkpoint's identity.
+    pub fn weights(&self) -> &SourceFile {
+        match &self.format {
+            Format::TensorFlow { data, .. } => data,
+            Format::PyTorch(file) => file,
+        }
+    }
+
+    /// The downloaded contents, in the order of [`Source::files`], as what they are.
+    pub fn assemble(&self, contents: Vec<Vec<u8>>) -> SourceData {
+        let mut contents = contents.into_iter();
+        let first = contents.next().unwrap_or_default();
+        match self.format {
+            Format::TensorFlow { .. } => SourceData::TensorFlow { index: first, shards: contents.collect() },
+            Format::PyTorch(_) => SourceData::File(first),
+        }
     }
 }
 
@@ -235,7 +257,7 @@ const fn piergiaj(path: &'static str, blob: &'static str) -> Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use i3d::network::I3d;
+    use crate::network::I3d;
 
     fn is_id(text: &str) -> bool {
         text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -1,6 +1,6 @@
 //! Flow as colours: hue is direction, strength of colour is speed.
 
-use i3d::flow::Flow;
+use super::Flow;
 
 /// Speed in pixels at which colours are strongest.
 const FULL_SPEED: f32 = 10.0;

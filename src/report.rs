@@ -1,15 +1,19 @@
-//! Results as text and as JSON.
+//! Results as text, as JSON, and in [`segments`] as rows and subtitles.
+
+pub mod segments;
 
 use std::fmt::Write;
 
-use i3d::backend::DeviceInfo;
-use i3d::classifier::{Classification, Classifier, ModelSource, Prediction, Segment};
-use i3d::network::Stream;
-use i3d::plan::Precision;
-use i3d::preprocess::Preprocess;
 use serde::Serialize;
 
-use crate::input::VideoSummary;
+use crate::backend::DeviceInfo;
+use crate::classifier::{Classification, Classifier, ModelSource, Prediction, Segment};
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::network::Stream;
+use crate::plan::Precision;
+use crate::preprocess::Preprocess;
+use crate::video::FrameSource;
 
 /// What the JSON says about one input.
 #[derive(Debug, Serialize)]
@@ -71,8 +75,8 @@ pub struct Failure {
     message: String,
 }
 
-impl From<&i3d::Error> for Failure {
-    fn from(error: &i3d::Error) -> Failure {
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Failure {
         Failure { code: error.code(), message: error.to_string() }
     }
 }
@@ -151,6 +155,51 @@ pub struct Timings {
     pub total_ms: f64,
 }
 
+/// What a result says about the video behind it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VideoSummary {
+    /// Frames in the file, where it says so; else those that were decoded.
+    pub frames: u64,
+    /// Average frames per second, where known.
+    pub fps: Option<f64>,
+    /// Width in pixels, before rotation.
+    pub width: usize,
+    /// Height in pixels, before rotation.
+    pub height: usize,
+    /// Clockwise degrees that bring the picture upright.
+    pub rotation: u32,
+    /// Length, where known.
+    pub duration_seconds: Option<f64>,
+    /// Frames taken at the sampling rate.
+    pub sampled_frames: usize,
+    /// Frames of the clip that the network saw.
+    pub clip_frames: usize,
+    /// Whether the video was repeated to fill the clip.
+    pub looped: bool,
+    /// CRC-32C over the planes of the sampled frames and how often each is shown: two results with the same number saw the
+    /// same pictures, whichever decoder made them.
+    pub planes_crc32c: String,
+}
+
+impl VideoSummary {
+    /// What a feed knows after its last frame; the networks saw `clip_frames`.
+    pub fn new(feed: &Feed<impl FrameSource>, clip_frames: usize) -> VideoSummary {
+        let info = feed.info();
+        VideoSummary {
+            frames: info.frames.unwrap_or(feed.decoded()),
+            fps: info.fps,
+            width: info.width,
+            height: info.height,
+            rotation: info.rotation,
+            duration_seconds: info.duration_seconds,
+            sampled_frames: feed.frames(),
+            clip_frames,
+            looped: clip_frames > feed.frames(),
+            planes_crc32c: feed.pictures().planes_crc32c(),
+        }
+    }
+}
+
 /// What a report is made of, beside the classification.
 pub struct Parts<'a> {
     /// The input as it was given.
@@ -166,7 +215,7 @@ pub struct Parts<'a> {
     /// Times.
     pub timings: Timings,
     /// What broke the video.
-    pub broken: Option<&'a i3d::Error>,
+    pub broken: Option<&'a Error>,
     /// How many classes to show.
     pub top_k: usize,
     /// Windows of the timeline.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::{Report, SegmentReport};
+use super::{Report, SegmentReport, Top};
 
 /// The header of the CSV.
 pub const CSV_HEADER: &str = "input,start_seconds,end_seconds,rank,index,label,probability,logit\n";
@@ -10,7 +10,7 @@ pub const CSV_HEADER: &str = "input,start_seconds,end_seconds,rank,index,label,p
 /// One row per segment and rank; without segments one row per rank, over the whole clip.
 pub fn csv(report: &Report) -> String {
     let mut text = String::new();
-    let mut rows = |start: Option<f64>, end: Option<f64>, top: &[crate::report::Top]| {
+    let mut rows = |start: Option<f64>, end: Option<f64>, top: &[Top]| {
         let seconds = |s: Option<f64>| s.map(|s| format!("{s:.3}")).unwrap_or_default();
         for (rank, t) in top.iter().enumerate() {
             let (input, label) = (quoted(&report.input), quoted(&t.label));
