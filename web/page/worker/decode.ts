@@ -78,16 +78,18 @@ async function openTrack(input: Input, name: string): Promise<Video> {
     pixel_format: null,
     container: format.name,
   };
-  return { details, frames: () => trackFrames(track, name), close: () => input.dispose() };
+  // What the stream says itself: the browser's frames name BT.709 also where it says nothing.
+  const color = await track.getColorSpace();
+  return { details, frames: () => trackFrames(track, color, name), close: () => input.dispose() };
 }
 
-async function* trackFrames(track: InputVideoTrack, name: string): AsyncGenerator<Frame, void> {
+async function* trackFrames(track: InputVideoTrack, color: VideoColorSpaceInit, name: string): AsyncGenerator<Frame, void> {
   let last: number | null = null;
   const samples = new VideoSampleSink(track).samples();
   try {
     for await (const sample of samples) {
       last = sample.timestamp;
-      yield new SampleFrame(sample);
+      yield new SampleFrame(sample, color);
     }
   } catch (thrown) {
     const where = last === null ? "at its first frame" : `after ${last.toFixed(2)} s`;
@@ -99,7 +101,10 @@ async function* trackFrames(track: InputVideoTrack, name: string): AsyncGenerato
 class SampleFrame implements Frame {
   readonly seconds: number;
 
-  constructor(private readonly sample: VideoSample) {
+  constructor(
+    private readonly sample: VideoSample,
+    private readonly color: VideoColorSpaceInit,
+  ) {
     this.seconds = sample.timestamp;
   }
 
@@ -120,8 +125,8 @@ class SampleFrame implements Frame {
         planes,
         seconds: sample.timestamp,
         rotation: sample.rotation,
-        matrix: frame.colorSpace.matrix,
-        fullRange: frame.colorSpace.fullRange,
+        matrix: this.color.matrix ?? null,
+        fullRange: this.color.fullRange ?? null,
       };
       return { layout, bytes };
     } finally {
