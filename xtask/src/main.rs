@@ -6,6 +6,7 @@ mod recipe;
 mod setup;
 mod test;
 mod transfer;
+mod web;
 
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ use xshell::Shell;
 const USAGE: &str = "\
 usage: cargo xtask setup [--swiftshader]   install what the test suite needs, skipping what is there
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
+       cargo xtask web                     builds the page into dist/ and its module's package into web/pkg
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
        cargo xtask demo-table FOLDER       trains the demo model in a folder, or goes on there, and tests it;
@@ -48,6 +50,7 @@ fn run() -> Result<()> {
         ["setup", "--swiftshader"] => setup::run(&shell, true),
         ["test"] => test::run(&shell, swiftshader, false),
         ["test", "--full"] => test::run(&shell, swiftshader, true),
+        ["web"] => web::run(&shell),
         ["demo-table", folder] => demo::run(&shell, folder),
         ["transfer-table", folder] => transfer::run(&shell, folder),
         ["bench", "peers", ..] => bench::run(&shell, &bench::Options::parse(&arguments[2..])?),
