@@ -139,11 +139,7 @@ impl Device {
                 let name = format!("{}, {threads} thread{s}", std::env::consts::ARCH);
                 DeviceInfo { backend: "cpu".into(), name, driver: String::new() }
             }
-            Device::Gpu(gpu) => DeviceInfo {
-                backend: gpu.adapter.backend.clone(),
-                name: gpu.adapter.name.clone(),
-                driver: gpu.adapter.driver.clone(),
-            },
+            Device::Gpu(gpu) => gpu.adapter.info(),
         }
     }
 

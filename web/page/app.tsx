@@ -9,8 +9,6 @@ import { Result } from "./views/result";
 import { deviceHint, Settings } from "./views/settings";
 import { Watching } from "./views/watching";
 
-const SOURCE = "https://github.com/i3d-rs/i3d";
-
 export function App() {
   const over = useDropsAndPastes();
   return (
@@ -38,9 +36,7 @@ export function App() {
         <p>
           I3D (Carreira &amp; Zisserman, 2017) on WebGPU and WebAssembly. {settings.value.device === "cpu" ? "" : deviceHint()}
         </p>
-        <p>
-          <a href={SOURCE}>Source</a> · MIT or Apache-2.0
-        </p>
+        <p>MIT or Apache-2.0</p>
       </footer>
     </div>
   );

@@ -243,6 +243,13 @@ export async function removeModel(name: string) {
   await refreshModels();
 }
 
+/** A device in words; what the module cannot know of a GPU the page has asked the browser for. */
+export function deviceName({ backend, name }: DeviceInfo): string {
+  if (backend === "cpu") return "the CPU (WebAssembly)";
+  const gpu = support.value?.gpu;
+  return `the GPU (${gpu && "name" in gpu ? gpu.name : name})`;
+}
+
 /** Shows what went wrong. */
 export function fail(thrown: unknown) {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -67,7 +67,7 @@ test("a TensorFlow pair is fetched, verified, converted, kept, and found again w
   const { host, server } = await hosts(t);
   const browser = await browserFor(t);
   const { page, complaints } = await open(browser.context, server.url);
-  assert.match(await item(page, "tiny").innerText(), /Get \(716 kB\)/i);
+  assert.match(await item(page, "tiny").textContent(), /Get \(716 kB\)/);
   await get(page);
   await item(page, "tiny").getByRole("button", { name: /^Remove \(\d+ kB\)$/ }).waitFor();
   assert.deepEqual(host.requests.map(({ path }) => path.split("/").at(-1)), FILES);

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use xshell::Shell;
 
 const USAGE: &str = "\
-usage: cargo xtask setup [--swiftshader]   install what the test suite needs, skipping what is there
+usage: cargo xtask setup                   install what the test suite needs, skipping what is there
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
        cargo xtask web                     builds the page into dist/ and its module's package into web/pkg
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
@@ -23,7 +23,6 @@ usage: cargo xtask setup [--swiftshader]   install what the test suite needs, sk
                                            writes samples/demo_*.safetensors and docs/demo-model.md
        cargo xtask transfer-table FOLDER   the paper's three ways to transfer, in miniature, with the set of demo-table
 
-  --swiftshader   also Chromium, for its software GPU as a second adapter (always where CI is set)
   --full          also the tests that are ignored because they take long";
 
 fn main() -> ExitCode {
@@ -44,12 +43,10 @@ fn run() -> Result<()> {
     shell.change_dir(root);
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let swiftshader = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["setup"] => setup::run(&shell, swiftshader),
-        ["setup", "--swiftshader"] => setup::run(&shell, true),
-        ["test"] => test::run(&shell, swiftshader, false),
-        ["test", "--full"] => test::run(&shell, swiftshader, true),
+        ["setup"] => setup::run(&shell),
+        ["test"] => test::run(&shell, false),
+        ["test", "--full"] => test::run(&shell, true),
         ["web"] => web::run(&shell),
         ["demo-table", folder] => demo::run(&shell, folder),
         ["transfer-table", folder] => transfer::run(&shell, folder),

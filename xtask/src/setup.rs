@@ -1,14 +1,14 @@
 //! Installs what the test suite needs, says what it does, and skips what is there.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
-
-use crate::test::SWIFTSHADER;
 
 /// Targets that the suite compiles for besides the host.
 pub const TARGETS: &[&str] = &["wasm32-unknown-unknown", "x86_64-pc-windows-msvc", "aarch64-apple-darwin"];
 
-pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
+pub fn run(shell: &Shell) -> Result<()> {
     rust(shell)?;
     let mut packages = Vec::new();
     if !installed("/usr/share/vulkan/icd.d", "lvp_icd") {
@@ -17,7 +17,7 @@ pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
     if cmd!(shell, "ffmpeg -version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
         packages.push("ffmpeg");
     }
-    if swiftshader && !shell.path_exists(SWIFTSHADER) {
+    if chromium(shell).is_none() {
         packages.push("chromium");
     }
     match packages[..] {
@@ -28,6 +28,19 @@ pub fn run(shell: &Shell, swiftshader: bool) -> Result<()> {
         _ => println!("setup: {}", advice(&packages)),
     }
     Ok(())
+}
+
+/// The browser of the tests: what `I3D_CHROMIUM` names, or where systems keep it.
+pub fn chromium(shell: &Shell) -> Option<PathBuf> {
+    let known = [
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    ];
+    let named = std::env::var_os("I3D_CHROMIUM").map(PathBuf::from);
+    named.into_iter().chain(known.map(PathBuf::from)).find(|path| shell.path_exists(path))
 }
 
 /// Compile targets and the two components that check the sources.
@@ -76,7 +89,7 @@ fn advice(packages: &[&str]) -> String {
         "mesa-vulkan-drivers" => {
             "a Vulkan driver (Mesa's lavapipe does without hardware; macOS and Windows need none)"
         }
-        "chromium" => "Chromium, for its software GPU (optional)",
+        "chromium" => "Chromium, for the tests of the page",
         package => package,
     };
     let needs: Vec<_> = packages.iter().copied().map(need).collect();

@@ -3,25 +3,25 @@
 use anyhow::{Context, Result, bail};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::setup;
+use crate::{setup, web};
 
 /// Test targets of the library that open a GPU. Elsewhere they run with `I3D_GPU=off`.
 const GPU_TESTS: &[&str] =
     &["kernels", "harness", "endpoints", "tiles", "flow_gpu", "golden", "tune", "training_gpu"];
 
 /// Where Debian's Chromium keeps its software GPU's Vulkan manifest.
-pub const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-pub fn run(shell: &Shell, swiftshader: bool, full: bool) -> Result<()> {
+pub fn run(shell: &Shell, full: bool) -> Result<()> {
     heading("setup");
-    setup::run(shell, swiftshader)?;
+    setup::run(shell)?;
 
     step("formatting", cmd!(shell, "cargo fmt --all --check"))?;
     step("lints", cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings"))?;
     let wasm = "wasm32-unknown-unknown";
     step(
         "lints for the browser",
-        cmd!(shell, "cargo clippy -p i3d -p i3d-synth --target {wasm} -- -D warnings"),
+        cmd!(shell, "cargo clippy -p i3d -p i3d-synth -p i3d-web --target {wasm} -- -D warnings"),
     )?;
     for target in setup::TARGETS.iter().filter(|target| **target != wasm) {
         // Checking needs no linker and, with the system's TLS on Windows and macOS, no C compiler for the target.
@@ -33,7 +33,8 @@ pub fn run(shell: &Shell, swiftshader: bool, full: bool) -> Result<()> {
     let ignored: &[&str] = if full { &["--", "--include-ignored"] } else { &[] };
     let tests = cmd!(shell, "cargo test --release --workspace {ignored...}").env("I3D_GPU", "off");
     step("tests without a GPU", tests)?;
-    gpu(shell, ignored)
+    gpu(shell, ignored)?;
+    browser(shell)
 }
 
 /// The GPU tests, once on the system's adapter and once on SwiftShader where it is installed.
@@ -65,6 +66,27 @@ fn gpu(shell: &Shell, ignored: &[&str]) -> Result<()> {
         println!("\nSKIPPED: the GPU tests on SwiftShader, because {SWIFTSHADER} is not there");
     }
     Ok(())
+}
+
+/// The page in a browser, against the command line.
+fn browser(shell: &Shell) -> Result<()> {
+    heading("the page");
+    web::run(shell)?;
+    let chromium = setup::chromium(shell).context(
+        "no Chromium was found for the tests of the page; install one, or name it in I3D_CHROMIUM",
+    )?;
+    let built = cmd!(shell, "cargo build --release --workspace --bin i3d --example browser_fixtures");
+    step("what the page is compared with", built)?;
+    let target = web::target(shell)?;
+    let fixtures = target.join("browser-fixtures");
+    shell.create_dir(&fixtures)?;
+    let writer = target.join("release/examples/browser_fixtures");
+    cmd!(shell, "{writer} {fixtures}").run()?;
+    let tests = cmd!(shell, "npm test --prefix web")
+        .env("I3D_CHROMIUM", chromium)
+        .env("I3D_BIN", target.join("release/i3d"))
+        .env("I3D_FIXTURES", fixtures);
+    step("browser tests", tests)
 }
 
 fn step(name: &str, command: Cmd) -> Result<()> {

@@ -66,7 +66,7 @@ fn bindgen(shell: &Shell) -> Result<PathBuf> {
 }
 
 /// Where cargo builds.
-fn target(shell: &Shell) -> Result<PathBuf> {
+pub fn target(shell: &Shell) -> Result<PathBuf> {
     let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
     let folder = metadata["target_directory"].as_str().context("cargo has no target directory")?;

@@ -9,6 +9,7 @@ use super::kernel::{Kernels, Pipeline};
 use super::manifest;
 use super::store::{DeviceStore, Kept};
 use super::variants::{Class, Variants};
+use crate::backend::DeviceInfo;
 use crate::error::{Error, Result};
 use crate::plan::{DeviceLimits, Precision};
 
@@ -66,9 +67,11 @@ impl Adapter {
             wgpu::Backend::BrowserWebGpu => WEBGPU.to_string(),
             other => other.to_string().to_lowercase(),
         };
+        // Browsers need not say what it is.
+        let name = if info.name.is_empty() { format!("{backend} adapter") } else { info.name };
         Adapter {
             backend,
-            name: info.name,
+            name,
             vendor: info.vendor,
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             kind,
@@ -87,6 +90,12 @@ impl Adapter {
         all.contains(&text.to_lowercase())
     }
 
+    /// What results call it.
+    pub fn info(&self) -> DeviceInfo {
+        let Adapter { backend, name, driver, .. } = self.clone();
+        DeviceInfo { backend, name, driver }
+    }
+
     /// Whether the adapter is real hardware, as far as the driver says.
     pub fn is_hardware(&self) -> bool {
         self.kind != AdapterKind::Software
@@ -95,7 +104,7 @@ impl Adapter {
 
 impl std::fmt::Display for Adapter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)
+        self.info().fmt(f)
     }
 }
 

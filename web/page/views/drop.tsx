@@ -40,14 +40,15 @@ export function Drop() {
           event.currentTarget.value = "";
         }}
       />
-      <p class="privacy">
-        <LockIcon /> The video is processed on this device. Nothing is uploaded.
+      <div class="privacy">
+        <LockIcon />
+        The video is processed on this device. Nothing is uploaded.
         <details>
           <summary>How can I check that?</summary>
           Switch the network off and try: after the first visit this page works offline. Its security policy forbids it to send
           anything anywhere; only models that you ask for are fetched. The source is open.
         </details>
-      </p>
+      </div>
       <div class="others">
         <h2>No video at hand?</h2>
         <ul class="samples">

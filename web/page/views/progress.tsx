@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { device, settings, stage } from "../state";
+import { device, deviceName, settings, stage } from "../state";
 import { remaining, STREAM_NAMES } from "./format";
 
 export function Progress() {
@@ -33,7 +33,7 @@ export function Progress() {
         <span>{left}</span>
       </p>
       <progress max={1} {...(share === null ? {} : { value: share })} aria-label={what} />
-      <p class="device">{device.value && `on ${device.value.backend === "cpu" ? "the CPU (WebAssembly)" : `the GPU (${device.value.name || "WebGPU"})`}`}</p>
+      <p class="device">{device.value && `on ${deviceName(device.value)}`}</p>
       {/* Every tenth is enough for those who listen. */}
       <p class="spoken" aria-live="polite">
         {what}

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Preview, Top } from "../../pkg/i3d_web";
 import type { View } from "../protocol";
-import { chosen, outcomes, previews, settings, stage, view, type Outcome } from "../state";
+import { chosen, deviceName, outcomes, previews, settings, stage, view, type Outcome } from "../state";
 import { percent, STREAM_NAMES } from "./format";
 
 const VIEWS: View[] = ["rgb", "flow", "fused"];
@@ -75,7 +75,7 @@ function Bars({ outcome }: { outcome: Outcome }) {
       </ol>
       <p class="hint">
         {video.sampled_frames} frames at 25 per second in {(timings.total_ms / 1000).toFixed(1)} s on{" "}
-        {device.backend === "cpu" ? "the CPU" : device.name || "the GPU"}.
+        {deviceName(device)}.
       </p>
     </>
   );

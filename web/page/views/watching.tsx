@@ -25,8 +25,9 @@ export function Watching() {
   const isPicture = now.details?.container === "picture";
   return (
     <section class="watching card" aria-label="Video">
-      <div class="stage">
-        {isPicture ? (
+      {/* A file that cannot be read is not handed to the player either. */}
+      <div class="stage" hidden={!now.details}>
+        {!now.details ? null : isPicture ? (
           <img src={now.url} alt={now.name} />
         ) : playable.value ? (
           <video
@@ -54,9 +55,11 @@ export function Watching() {
           </button>
         ) : (
           <>
-            <button type="button" class="primary" disabled={!now.details} onClick={() => void run()}>
-              Find the actions
-            </button>
+            {now.details && (
+              <button type="button" class="primary" onClick={() => void run()}>
+                Find the actions
+              </button>
+            )}
             <button type="button" onClick={() => void reset()}>
               Choose another video
             </button>

@@ -12,6 +12,9 @@ const FPS = 25;
 /** Small pictures of what a network sees, per video. */
 const PREVIEWS = 10;
 
+/** A video may end so many seconds before its promise: the last frame is shown for a while, sound may be longer. */
+const SHORT = 0.6;
+
 /** Shortest time between two words about progress, in milliseconds. */
 const QUIET = 100;
 
@@ -61,6 +64,7 @@ async function pass(
   let held: Frame | null = null;
   let decoded = 0;
   let broken: unknown = null;
+  let end = 0;
   const take = async (times: number) => {
     if (!held || times === 0) return;
     const { layout, bytes } = await timed(facts, () => held!.copy());
@@ -76,12 +80,14 @@ async function pass(
         broken = thrown;
         return { done: true as const, value: undefined };
       });
-      if (signal.aborted) throw new Failure("cancelled", "Cancelled.");
       if (next.done) break;
       decoded += 1;
-      const frame = next.value;
-      await take(engine.offer(frame.seconds)).finally(() => held?.close());
-      held = frame;
+      const before = held;
+      end = next.value.seconds;
+      const times = engine.offer(next.value.seconds);
+      await take(times).finally(() => before?.close());
+      held = next.value;
+      if (signal.aborted) throw new Failure("cancelled", "Cancelled.");
     }
     await take(engine.last());
   } finally {
@@ -92,11 +98,21 @@ async function pass(
   teller.look();
   await engine.finish((share) => teller.hear(share));
   if (signal.aborted) throw new Failure("cancelled", "Cancelled.");
-  if (broken) {
-    const problem = broken instanceof Error ? broken.message : String(broken);
-    const code = codeOf(broken) === "broken" ? "" : "The video is damaged: ";
-    tell({ type: "notice", notice: { code: "broken-end", text: `${code}${problem.replace(/\.$/, "")}. What came before is classified.` } });
-  }
+  const problem = broken ? told(broken) : cutShort(facts, end);
+  if (problem) tell({ type: "notice", notice: { code: "broken-end", text: `${problem} What came before is classified.` } });
+}
+
+/** The sentence for a video that broke in the middle. */
+function told(broken: unknown): string {
+  const problem = (broken instanceof Error ? broken.message : String(broken)).replace(/\.$/, "");
+  return codeOf(broken) === "broken" ? `${problem}.` : `The video is damaged: ${problem}.`;
+}
+
+/** The sentence for a file that lacks its end: decoders stop there without a word. */
+function cutShort({ name, info }: VideoFacts, end: number): string {
+  const lacks = (info.duration_seconds ?? 0) - end;
+  if (lacks < SHORT) return "";
+  return `${name} is damaged: its pictures end after ${end.toFixed(1)} s, although it promises ${info.duration_seconds?.toFixed(1)} s. Copy or download it again.`;
 }
 
 /** Counts the time that the decoder took. */

@@ -123,7 +123,8 @@ export type { Runner };
 
 /** What happened to the device, and what happens now. */
 function trouble(next: Effort, thrown: unknown): Notice {
-  const { message } = failure(thrown);
+  // The library's advice behind the semicolon is for the command line; what happens now is said here.
+  const message = failure(thrown).message.split("; ")[0];
   return next === "cautious"
     ? { code: "retry", text: `The GPU stopped working (${message}). Trying once more with smaller pieces of work.` }
     : { code: "fallback", text: `The GPU cannot do this (${message}). Going on with the CPU, which takes longer.` };
