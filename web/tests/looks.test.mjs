@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { ROOT, classify, drop, launch, open, serve } from "./common.mjs";
 
 const SAMPLE = join(ROOT, "samples/jumping_jacks.mp4");
@@ -66,6 +67,11 @@ test("the timeline leads the player", async (t) => {
   await drop(page, SAMPLE);
   await classify(page);
   const last = page.locator(".slot").last();
+  // One of them is in the order of Tab; from there the arrows lead on.
+  assert.equal(await page.locator(".slot[tabindex='0']").count(), 1);
+  await page.locator(".slot").first().focus();
+  await page.keyboard.press("ArrowRight");
+  assert.equal(await page.locator(".slot").nth(1).evaluate((slot) => slot === document.activeElement), true);
   await last.hover();
   assert.equal(await page.locator(".moment span:not(.when)").count(), 3);
   await last.click();
@@ -111,6 +117,11 @@ test("a camera that is refused", async (t) => {
   await page.getByRole("alert").waitFor();
   assert.match(await page.getByRole("alert").innerText(), /There is no camera on this device|The camera was not allowed/);
   await page.getByRole("button", { name: /Drop a video here/ }).waitFor();
+});
+
+test("the module is small enough for a phone", () => {
+  const packed = gzipSync(readFileSync(join(ROOT, "web/pkg/i3d_web_bg.wasm")), { level: 9 }).length;
+  assert.ok(packed <= 2.5e6, `${packed} bytes compressed`);
 });
 
 test("the package on another page", async (t) => {

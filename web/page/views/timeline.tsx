@@ -20,11 +20,12 @@ export function Timeline({ seconds, seek }: { seconds: ReadonlySignal<number>; s
   const duration = Math.max(chosen.value?.details?.duration_seconds ?? 0, slots.at(-1)?.end ?? 0);
   if (slots.length === 0 || duration === 0) return null;
   const names = [...new Set(slots.map((slot) => slot.top[0]?.label ?? ""))];
-  const shown = slots[open.value ?? at(slots, seconds.value)];
+  const current = open.value ?? at(slots, seconds.value);
+  const shown = slots[current];
   const place = (s: number) => `${(100 * Math.min(s, duration)) / duration}%`;
   return (
     <div class="timeline">
-      <div class="strip" role="group" aria-label="Timeline">
+      <div class="strip" role="group" aria-label="Timeline" onKeyDown={walk}>
         {slots.map((slot, index) => {
           const [best] = slot.top;
           // Windows overlap: each slot lasts until the next begins, as subtitles do.
@@ -33,6 +34,7 @@ export function Timeline({ seconds, seek }: { seconds: ReadonlySignal<number>; s
             <button
               key={slot.start}
               type="button"
+              tabIndex={index === current ? 0 : -1}
               class={`slot c${names.indexOf(best?.label ?? "") % COLOURS}`}
               style={{ left: place(slot.start), width: `calc(${place(end)} - ${place(slot.start)})`, "--sure": percent(best?.probability ?? 0).replace(/[< ]/g, "") }}
               aria-label={`${clock(slot.start)} to ${clock(slot.end)}: ${best?.label}, ${percent(best?.probability ?? 0)}`}
@@ -62,6 +64,15 @@ export function Timeline({ seconds, seek }: { seconds: ReadonlySignal<number>; s
       )}
     </div>
   );
+}
+
+/** A long video has hundreds of slots: one of them is reached by Tab, the others from there by the arrow keys. */
+function walk(event: KeyboardEvent) {
+  const from = document.activeElement;
+  const to = event.key === "ArrowRight" ? from?.nextElementSibling : event.key === "ArrowLeft" ? from?.previousElementSibling : null;
+  if (!(to instanceof HTMLButtonElement)) return;
+  event.preventDefault();
+  to.focus();
 }
 
 /** The windows of the view: of its result, or as far as they are. */
