@@ -162,37 +162,22 @@ impl Engine {
         seen.iter().map(preview).collect::<Answer<Array>>()
     }
 
-    /// The result of a stream, or of both fused: the JSON of the command line.
+    /// The result of a stream, or of both fused, as the command line writes it: JSON, rows of a table, or subtitles (WebVTT).
     pub fn report(
         &self,
         #[wasm_bindgen(unchecked_param_type = "Stream | \"fused\"")] which: &str,
+        #[wasm_bindgen(unchecked_param_type = "\"json\" | \"csv\" | \"vtt\"")] format: &str,
         #[wasm_bindgen(unchecked_param_type = "VideoFacts")] facts: JsValue,
     ) -> Answer<String> {
         let facts: VideoFacts = serde_wasm_bindgen::from_value(facts)?;
         let report = self.made(which, &facts).map_err(thrown)?;
-        serde_json::to_string_pretty(&report).map_err(|error| JsError::new(&error.to_string()).into())
-    }
-
-    /// The same as rows of a table.
-    pub fn csv(
-        &self,
-        #[wasm_bindgen(unchecked_param_type = "Stream | \"fused\"")] which: &str,
-        #[wasm_bindgen(unchecked_param_type = "VideoFacts")] facts: JsValue,
-    ) -> Answer<String> {
-        let facts: VideoFacts = serde_wasm_bindgen::from_value(facts)?;
-        let report = self.made(which, &facts).map_err(thrown)?;
-        Ok(format!("{}{}", segments::CSV_HEADER, segments::csv(&report)))
-    }
-
-    /// The same as subtitles, WebVTT.
-    pub fn vtt(
-        &self,
-        #[wasm_bindgen(unchecked_param_type = "Stream | \"fused\"")] which: &str,
-        #[wasm_bindgen(unchecked_param_type = "VideoFacts")] facts: JsValue,
-    ) -> Answer<String> {
-        let facts: VideoFacts = serde_wasm_bindgen::from_value(facts)?;
-        let report = self.made(which, &facts).map_err(thrown)?;
-        Ok(segments::vtt(&report.segments))
+        match format {
+            "csv" => Ok(format!("{}{}", segments::CSV_HEADER, segments::csv(&report))),
+            "vtt" => Ok(segments::vtt(&report.segments)),
+            _ => {
+                serde_json::to_string_pretty(&report).map_err(|error| JsError::new(&error.to_string()).into())
+            }
+        }
     }
 }
 

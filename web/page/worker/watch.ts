@@ -33,8 +33,8 @@ export async function watch(
   const start = performance.now();
   const report = (view: View) => {
     facts.totalMs = performance.now() - start;
-    const { engine } = session;
-    tell({ type: "result", view, json: engine.report(view, facts), csv: engine.csv(view, facts), vtt: engine.vtt(view, facts) });
+    const [json, csv, vtt] = (["json", "csv", "vtt"] as const).map((format) => session.engine.report(view, format, facts)) as [string, string, string];
+    tell({ type: "result", view, json, csv, vtt });
   };
   for (const stream of streams) {
     await session.load(stream, (bytes, total) => tell({ type: "loading", stream, bytes, total }));
