@@ -54,7 +54,7 @@ export async function launch({ webgpu = true, flags = [], storage = {} } = {}) {
 }
 
 /** Opens the page and keeps what it complains of. */
-export async function open(context, url) {
+export async function open(context, url, { ready = true } = {}) {
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
@@ -62,7 +62,7 @@ export async function open(context, url) {
   await page.goto(url);
   await page.getByRole("button", { name: /Drop a video here/ }).waitFor();
   // Models are listed once the worker is there.
-  await page.locator(".models li").first().waitFor({ state: "attached" });
+  if (ready) await page.locator(".models li").first().waitFor({ state: "attached" });
   return { page, complaints };
 }
 

@@ -16,13 +16,13 @@ function ffmpeg(...options) {
 }
 
 /** The page with something put before the worker's own code, as a browser with other abilities would have it. */
-async function pageWith(t, { before = "", launch: options = {}, host } = {}) {
+async function pageWith(t, { before = "", launch: options = {}, host, ready = true } = {}) {
   const change = (name, text) => (/^assets\/worker-.*\.js$/.test(name) ? `${before};${text}` : text);
   const server = await serve({ change, host });
   const browser = await launch({ webgpu: true, ...options });
   t.after(() => Promise.all([browser.close(), server.close()]));
   const address = host ? server.url.replace("127.0.0.1", outside()) : server.url;
-  const opened = await open(browser.context, address);
+  const opened = await open(browser.context, address, { ready });
   return { ...opened, browser, server };
 }
 
@@ -133,6 +133,12 @@ test("a GPU process that crashes in the middle", async (t) => {
   const found = await result(page, { view: "RGB", timeout: 200_000 });
   assert.equal(found.top[0].label, "jumping jacks");
   assert.match((await notices(page)).join(), /The GPU (stopped working|cannot do this)/);
+});
+
+test("a browser that cannot run the module", async (t) => {
+  const { page } = await pageWith(t, { before: "WebAssembly.instantiateStreaming = WebAssembly.instantiate = async () => { throw new WebAssembly.CompileError('no SIMD here') }", ready: false });
+  await page.getByRole("alert").waitFor();
+  assert.match(await page.getByRole("alert").innerText(), /module could not start \(no SIMD here\).*use a current Chrome/);
 });
 
 test("no memory left", async (t) => {

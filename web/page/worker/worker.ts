@@ -6,7 +6,7 @@ import wasm from "../../pkg/i3d_web_bg.wasm?url";
 import type { Stream } from "../../pkg/i3d_web";
 import type { Download, ModelState, Notice, RunEvent, Settings, Support, VideoDetails } from "../protocol";
 import * as decode from "./decode";
-import { codeOf, failure } from "./failure";
+import { Failure, codeOf, failure } from "./failure";
 import * as models from "./models";
 import { Session, type Effort } from "./session";
 import { watch } from "./watch";
@@ -28,7 +28,9 @@ class Runner {
     if (!adapter) return { gpu: { state: "no-adapter" }, webCodecs };
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
-    return { gpu: { state: adapter.info.isFallbackAdapter ? "software" : "hardware", name }, webCodecs };
+    // Browsers have moved this from the adapter to its description.
+    const isProgram = adapter.info.isFallbackAdapter ?? (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter;
+    return { gpu: { state: isProgram ? "software" : "hardware", name }, webCodecs };
   }
 
   /** What a file says about itself, before anything runs. */
@@ -132,13 +134,18 @@ function trouble(next: Effort, thrown: unknown): Notice {
 
 /** Errors travel with their code as their name. */
 async function answered<T>(work: () => Promise<T>): Promise<T> {
-  await started;
   try {
+    await started;
     return await work();
   } catch (thrown) {
     throw failure(thrown);
   }
 }
 
-const started = init({ module_or_path: wasm });
+const started = init({ module_or_path: wasm }).catch((thrown) => {
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  throw new Failure("module", `This page's module could not start (${why}). Reload the page, or use a current Chrome, Edge, Firefox or Safari.`);
+});
+// Whoever calls hears of it.
+started.catch(() => undefined);
 expose(new Runner());
