@@ -162,7 +162,8 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
 fn markdown(options: &Options, facts: &Facts, comparison: &Comparison) -> String {
     let Comparison { frames, size, .. } = comparison;
     let facts = facts.iter().map(|(name, value)| vec![name.to_string(), value.clone()]).collect();
-    let largest = comparison.largest.map(|logit| format!(" whose largest is {logit:.1}")).unwrap_or_default();
+    let largest =
+        comparison.largest.map(|logit| format!(", whose largest is {logit:.1}")).unwrap_or_default();
     let parts = [
         ("command", options.command()),
         ("machine", table(&["", ""], facts)),
@@ -181,7 +182,7 @@ fn markdown(options: &Options, facts: &Facts, comparison: &Comparison) -> String
 
 fn network_table(comparison: &Comparison) -> String {
     let cells = |row: &Row| {
-        let version = if row.name.starts_with("i3d") { "this commit" } else { &row.version };
+        let version = if row.name.starts_with("i3d") { "`web/pkg`" } else { &row.version };
         let alone = (!row.network_ms.is_empty()).then(|| number(quantile(&row.network_ms, 0.5)));
         let mut cells = vec![row.name.clone(), version.to_string()];
         cells.extend(times(row, comparison.total_macs()));
@@ -300,7 +301,7 @@ mod tests {
         let page = markdown(&Options { runs: 3 }, &vec![("Processor", "a fast one".into())], &comparison);
         for line in [
             "| Processor | a fast one |",
-            "| i3d, WebGPU | this commit | 2.00 | 1.00 to 3.00 | 3 | 4.00 | 1.00 | 2.0e-6 |",
+            "| i3d, WebGPU | `web/pkg` | 2.00 | 1.00 to 3.00 | 3 | 4.00 | 1.00 | 2.0e-6 |",
             "| ONNX Runtime Web, WebGPU | 1.3 | 20.0 | 20.0 to 20.0 | 1 | 0.40 |  |  |",
             "| ONNX Runtime Web, WASM | 1.3 | not run: it is not here |  |  |  |  |  |",
             "| Conv3d_2c_3x3 | 8.00 | 8.00 to 8.00 | 1 | 0.25 |  |",
