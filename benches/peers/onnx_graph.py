@@ -5,7 +5,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 EPSILON = 1e-3
-# Height and width of the clip.
+# Height and width of the clip, unless something else is asked for.
 SIZE = 224
 MODULES = {
     "Mixed_3b": 0, "Mixed_3c": 0, "MaxPool3d_4a_3x3": 3, "Mixed_4b": 0, "Mixed_4c": 0, "Mixed_4d": 0, "Mixed_4e": 0,
@@ -32,6 +32,8 @@ class Graph:
     def __init__(self, tensors, size):
         self.tensors, self.nodes, self.weights, self.size = tensors, [], [], {"x": size}
         self.count = 0
+        # Multiply-accumulates of the convolutions by height and width of their kernels: 1, 3 and 7.
+        self.macs = {}
 
     def add(self, op, inputs, size, **attributes):
         self.count += 1
@@ -61,6 +63,7 @@ class Graph:
             scale = 1 / np.sqrt(t("batch_norm/moving_variance") + EPSILON)
             w, bias, relu = w * scale, t("batch_norm/beta") - t("batch_norm/moving_mean") * scale, True
         size, attributes = self.same(x, list(w.shape[:3]), list(stride))
+        self.macs[w.shape[1]] = self.macs.get(w.shape[1], 0) + w.size * int(np.prod(size))
         inputs = [x, self.constant(name + "/w", w.transpose(4, 3, 0, 1, 2)), self.constant(name + "/b", bias)]
         y = self.add("Conv", inputs, size, **attributes)
         return self.add("Relu", [y], size) if relu else y
@@ -79,10 +82,17 @@ class Graph:
         ]
         return self.add("Concat", b, self.size[x], axis=1)
 
+    def model(self):
+        value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        channels = self.tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
+        graph = helper.make_graph(
+            self.nodes, "i3d", [value("x", [1, channels, *self.size["x"]])], [value("logits", [1, None])], self.weights)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
-def build(tensors, frames):
-    """The network for one clip of so many frames, input `x` [1, C, T, H, W], output `logits`."""
-    g = Graph(tensors, [frames, SIZE, SIZE])
+
+def network(tensors, frames, size):
+    """The network's nodes, from `x` to `logits`."""
+    g = Graph(tensors, [frames, size, size])
     x = g.conv("x", "Conv3d_1a_7x7", (2, 2, 2))
     x = g.pool(x, (1, 3, 3), (1, 2, 2))
     x = g.conv(g.conv(x, "Conv3d_2b_1x1"), "Conv3d_2c_3x3")
@@ -92,11 +102,11 @@ def build(tensors, frames):
     t, h, w = g.size[x]
     x = g.add("AveragePool", [x], [t - 1, 1, 1], kernel_shape=[2, h, w], strides=[1, 1, 1])
     x = g.conv(x, "Logits/Conv3d_0c_1x1")
-    axes = numpy_helper.from_array(np.array([2, 3, 4], np.int64), "axes")
+    g.weights.append(numpy_helper.from_array(np.array([2, 3, 4], np.int64), "axes"))
     g.nodes.append(helper.make_node("ReduceMean", [x, "axes"], ["logits"], keepdims=0))
-    value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-    channels = tensors["Conv3d_1a_7x7/conv_3d/w"].shape[3]
-    graph = helper.make_graph(
-        g.nodes, "i3d", [value("x", [1, channels, frames, SIZE, SIZE])], [value("logits", [1, None])],
-        g.weights + [axes])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return g
+
+
+def build(tensors, frames, size=SIZE):
+    """The network for one clip of so many frames, input `x` [1, C, T, H, W], output `logits`."""
+    return network(tensors, frames, size).model()

@@ -14,7 +14,7 @@ export const I3D = process.env.I3D_BIN ?? join(ROOT, "target/release/i3d");
 
 const CHROMIUM = process.env.I3D_CHROMIUM ?? "/usr/bin/chromium";
 const TYPES = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".svg": "image/svg+xml",
+  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".svg": "image/svg+xml",
   ".json": "application/json", ".webmanifest": "application/manifest+json", ".mp4": "video/mp4", ".safetensors": "application/octet-stream",
 };
 

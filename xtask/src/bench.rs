@@ -2,6 +2,7 @@
 
 mod machine;
 mod report;
+pub mod web;
 
 use std::path::{Path, PathBuf};
 
@@ -150,7 +151,7 @@ struct Results {
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let machine = machine::describe(shell);
     shell.create_dir(FOLDER)?;
-    let python = install(shell)?;
+    let python = install(shell, PEERS)?;
     cmd!(shell, "cargo build --release -p i3d-cli").run().context("building i3d")?;
     let i3d = Path::new("target/release").join(format!("i3d{}", std::env::consts::EXE_SUFFIX));
     let weights = Path::new(FOLDER).join("random.safetensors");
@@ -184,8 +185,8 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A Python of its own with the peers in it; gives the interpreter.
-fn install(shell: &Shell) -> Result<PathBuf> {
+/// A Python of its own with these peers in it, as far as they can be installed; gives the interpreter.
+fn install(shell: &Shell, peers: &[(&str, &str)]) -> Result<PathBuf> {
     let folder = Path::new(FOLDER).join("venv");
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !shell.path_exists(&python) {
@@ -193,7 +194,7 @@ fn install(shell: &Shell) -> Result<PathBuf> {
         cmd!(shell, "{program} -m venv {folder}").run().context("making a Python environment")?;
     }
     let python = std::path::absolute(shell.current_dir().join(python))?;
-    for (package, module) in NEEDED.iter().chain(PEERS) {
+    for (package, module) in NEEDED.iter().chain(peers) {
         let import = format!("import {module}");
         if cmd!(shell, "{python} -c {import}").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
             continue;

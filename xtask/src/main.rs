@@ -19,6 +19,7 @@ usage: cargo xtask setup                   install what the test suite needs, sk
        cargo xtask web                     builds the page into dist/ and its module's package into web/pkg
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
+       cargo xtask bench web [--runs N]    the same in a browser, 10 minutes on a software GPU; writes docs/benchmarks-web.md
        cargo xtask demo-table FOLDER       trains the demo model in a folder, or goes on there, and tests it;
                                            writes samples/demo_*.safetensors and docs/demo-model.md
        cargo xtask transfer-table FOLDER   the paper's three ways to transfer, in miniature, with the set of demo-table
@@ -51,6 +52,7 @@ fn run() -> Result<()> {
         ["demo-table", folder] => demo::run(&shell, folder),
         ["transfer-table", folder] => transfer::run(&shell, folder),
         ["bench", "peers", ..] => bench::run(&shell, &bench::Options::parse(&arguments[2..])?),
+        ["bench", "web", ..] => bench::web::run(&shell, &bench::web::Options::parse(&arguments[2..])?),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -11,7 +11,7 @@ const TOOLS: &str = "target/tools";
 /// Builds everything; whatever is missing is installed.
 pub fn run(shell: &Shell) -> Result<()> {
     module(shell)?;
-    packages(shell)?;
+    packages(shell, "web")?;
     cmd!(shell, "npm run build --prefix web").run().context("building the page")?;
     println!(
         "the page is in dist/; any static server shows it, for example: python3 -m http.server --directory dist"
@@ -31,12 +31,14 @@ pub fn module(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The page's packages, exactly those of the lock file.
-pub fn packages(shell: &Shell) -> Result<()> {
+/// The packages of a folder, exactly those of its lock file.
+pub fn packages(shell: &Shell, folder: &str) -> Result<()> {
     if cmd!(shell, "npm --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
         bail!("npm is missing; install Node.js 20.19 or newer (nodejs.org, or your system's packages)");
     }
-    cmd!(shell, "npm ci --prefix web --no-audit --no-fund").run().context("installing the page's packages")
+    cmd!(shell, "npm ci --prefix {folder} --no-audit --no-fund")
+        .run()
+        .with_context(|| format!("installing the packages of {folder}"))
 }
 
 /// `wasm-bindgen` of the version that the lock file has of its crate: the two must agree.

@@ -130,7 +130,7 @@ fn median(row: &Row) -> Option<f64> {
 }
 
 /// The number below which a share of the numbers lies, interpolated between two of them.
-fn quantile(numbers: &[f64], share: f64) -> f64 {
+pub(super) fn quantile(numbers: &[f64], share: f64) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     let place = share * sorted.len().saturating_sub(1) as f64;
@@ -139,7 +139,7 @@ fn quantile(numbers: &[f64], share: f64) -> f64 {
 }
 
 /// Three digits that matter.
-fn number(ms: f64) -> String {
+pub(super) fn number(ms: f64) -> String {
     match ms {
         ms if ms >= 100.0 => format!("{ms:.0}"),
         ms if ms >= 10.0 => format!("{ms:.1}"),
@@ -147,7 +147,7 @@ fn number(ms: f64) -> String {
     }
 }
 
-fn table(heads: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn table(heads: &[&str], rows: Vec<Vec<String>>) -> String {
     let line = |cells: Vec<String>| {
         // A bar would end the cell.
         format!("| {} |", cells.iter().map(|cell| cell.replace('|', "/")).collect::<Vec<_>>().join(" | "))
