@@ -6,7 +6,7 @@ import { initSync, models, type ModelEntry } from "./pkg/i3d_web.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** The table of models, which the module has; beside the page it can be edited without a build. */
+/** The table of models, which the module has; beside the page it can be edited without a build, with other hosts in the policy too. */
 initSync({ module: readFileSync(here("pkg/i3d_web_bg.wasm")) });
 const table: ModelEntry[] = models();
 const hosts = [...new Set(table.flatMap((model) => model.streams.flatMap((source) => source.files.map((file) => new URL(file.url).origin))))];

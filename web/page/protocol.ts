@@ -28,8 +28,10 @@ export interface Notice {
 
 /** What a run tells while it goes on. */
 export type RunEvent =
+  | { type: "streams"; streams: Stream[] }
   | { type: "device"; device: DeviceInfo }
   | { type: "restart" }
+  | { type: "end" }
   | { type: "notice"; notice: Notice }
   | { type: "loading"; stream: Stream; bytes: number; total: number }
   | { type: "progress"; stream: Stream; share: number | null }

@@ -9,7 +9,10 @@ const PATIENCE = 400;
 
 let worker: Worker | null = null;
 let remote: Remote<Runner> | null = null;
-let broken: ((error: Error) => void) | null = null;
+/** Those who wait for an answer. */
+const waiting = new Set<(error: Error) => void>();
+/** Whether the worker has answered anything yet. */
+let alive = false;
 
 /** The worker's methods. */
 export function runner(): Remote<Runner> {
@@ -18,7 +21,12 @@ export function runner(): Remote<Runner> {
     const start = `import ${JSON.stringify(new URL(script, import.meta.url).href)};`;
     const address = URL.createObjectURL(new Blob([start], { type: "text/javascript" }));
     worker = new Worker(address, { type: "module" });
-    worker.addEventListener("error", () => end(named("crash", "The worker of this page could not start. Reload the page.")));
+    alive = false;
+    worker.addEventListener("error", (event) => {
+      const why = event.message ? ` (${event.message})` : "";
+      const what = alive ? `The page's program stopped working${why}. Try again, with a shorter window or a smaller video.` : `The worker of this page could not start${why}. Reload the page.`;
+      end(named("crash", what));
+    });
     remote = wrap<Runner>(worker);
   }
   return remote;
@@ -27,35 +35,38 @@ export function runner(): Remote<Runner> {
 /** Waits for an answer of the worker, and hears of its end too. */
 export function lasting<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    broken = reject;
-    answer.then(resolve, (thrown: Error) => {
-      // A module that has crashed cannot be called again.
-      if (thrown.name === "crash") end(thrown);
-      reject(thrown);
-    });
+    waiting.add(reject);
+    const over = () => waiting.delete(reject);
+    answer.then(
+      (value) => {
+        over();
+        alive = true;
+        resolve(value);
+      },
+      (thrown: Error) => {
+        over();
+        // A module that has crashed cannot be called again.
+        if (thrown.name === "crash") end(thrown);
+        reject(thrown);
+      },
+    );
   });
 }
 
-/** Stops what is under way; a worker that is too busy to hear is replaced. */
-export async function cancel(): Promise<void> {
-  const running = broken;
+/** Stops a run or a download; a worker that is too busy to hear is replaced. `isOver` tells whether it has heard. */
+export async function cancel(what: "run" | "get", isOver: () => boolean): Promise<void> {
   if (!remote) return;
-  void remote.cancel();
+  void remote.cancel(what);
   await new Promise((resolve) => setTimeout(resolve, PATIENCE));
-  if (running === broken && running) end(named("cancelled", "Cancelled."));
-}
-
-/** To be called when an answer has come, so that a late cancel does no harm. */
-export function settled() {
-  broken = null;
+  if (!isOver()) end(named("cancelled", "Cancelled."));
 }
 
 function end(error: Error) {
   worker?.terminate();
   worker = null;
   remote = null;
-  broken?.(error);
-  broken = null;
+  for (const reject of waiting) reject(error);
+  waiting.clear();
 }
 
 function named(name: string, message: string): Error {

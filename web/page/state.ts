@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { DeviceInfo, PartialSegment, Preview, Report, Stream } from "../pkg/i3d_web";
 import type { Download, ModelState, Notice, RunEvent, Settings, Support, VideoDetails, View } from "./protocol";
-import { cancel, lasting, proxy, runner, settled } from "./runner";
+import { cancel, lasting, proxy, runner } from "./runner";
 
 /** A video that was chosen. */
 export interface Chosen {
@@ -50,6 +50,8 @@ export const problem = signal<Problem | null>(null);
 export const notices = signal<Notice[]>([]);
 export const stage = signal<Stage | null>(null);
 export const device = signal<DeviceInfo | null>(null);
+/** The streams of the run: those that were asked for, as far as the model has them. */
+export const running = signal<Stream[]>([]);
 export const outcomes = signal<Partial<Record<View, Outcome>>>({});
 export const partial = signal<Partial<Record<Stream, PartialSegment[]>>>({});
 export const previews = signal<Record<Stream, Preview[]>>({ rgb: [], flow: [] });
@@ -79,14 +81,16 @@ function remembered(): Settings {
 
 /** Asks the browser what it can do and which models are here. */
 export async function start() {
-  const [can] = await Promise.all([runner().support(), refreshModels()]);
-  support.value = can;
+  await Promise.all([
+    refreshModels(),
+    lasting(runner().support()).then((can) => (support.value = can)).catch(fail),
+  ]);
 }
 
 /** Looks again which models are here. */
 export async function refreshModels() {
   try {
-    models.value = await runner().models();
+    models.value = await lasting(runner().models());
   } catch (thrown) {
     fail(thrown);
   }
@@ -96,7 +100,11 @@ export async function refreshModels() {
 export async function choose(files: File[] | FileList, andRun = false) {
   const given = [...files];
   const weights = given.filter((file) => /\.(safetensors|pt|pth|index)$|\.data-\d+-of-\d+$/i.test(file.name));
-  if (weights.length > 0) return useCheckpoint(weights);
+  if (weights.length > 0) {
+    // Not under the feet of what is running.
+    if (stage.value || download.value) return;
+    return useCheckpoint(weights);
+  }
   const [file] = given;
   if (!file) return;
   await stop();
@@ -147,10 +155,15 @@ async function useCheckpoint(files: File[]) {
   }
 }
 
+/** The run that is under way: events of one that is over, which may still be on their way, are not heard. */
+let current: object | null = null;
+
 /** Classifies the chosen video. */
 export async function run() {
   const now = chosen.value;
-  if (!now || stage.value) return;
+  if (!now || stage.value || download.value) return;
+  const mine = {};
+  current = mine;
   problem.value = null;
   notices.value = [];
   clearResults();
@@ -158,24 +171,28 @@ export async function run() {
   view.value = first;
   stage.value = { stream: first, loading: true, share: null, since: performance.now() };
   try {
-    await lasting(runner().run(now.file, now.name, settings.value, own.value, proxy(heard)));
+    await lasting(runner().run(now.file, now.name, settings.value, own.value, proxy((event: RunEvent) => (current === mine ? heard(event) : undefined))));
   } catch (thrown) {
     // What was there before a cancel stays.
     if ((thrown as Error).name !== "cancelled") fail(thrown);
   } finally {
-    settled();
+    current = null;
     stage.value = null;
   }
 }
 
 /** Stops what is under way. */
 export async function stop() {
-  if (stage.value) await cancel();
+  const mine = current;
+  if (mine) await cancel("run", () => current !== mine);
 }
 
 function heard(event: RunEvent) {
   const at = stage.value;
   switch (event.type) {
+    case "streams":
+      running.value = event.streams;
+      break;
     case "device":
       device.value = event.device;
       break;
@@ -214,18 +231,20 @@ function move(stream: Stream, loading: boolean, share: number | null) {
 
 /** Fetches a model and takes it. */
 export async function getModel(name: string) {
+  if (stage.value || download.value) return;
   problem.value = null;
   notices.value = [];
   download.value = { name, stream: "rgb", file: "", bytes: 0, total: null, converting: false };
   try {
-    const heard = proxy((at: Download) => (download.value = { name, ...at }));
+    const heard = proxy((at: Download) => {
+      if (download.value?.name === name) download.value = { name, ...at };
+    });
     const notice = await lasting(runner().get(name, heard));
     if (notice) notices.value = [notice];
     settings.value = { ...settings.value, model: name };
   } catch (thrown) {
     if ((thrown as Error).name !== "cancelled") fail(thrown);
   } finally {
-    settled();
     download.value = null;
     await refreshModels();
   }
@@ -233,12 +252,12 @@ export async function getModel(name: string) {
 
 /** Stops a download; what is there of it is kept for another attempt. */
 export async function cancelDownload() {
-  await runner().cancel();
+  await cancel("get", () => download.value === null);
 }
 
 /** Removes a model from this device. */
 export async function removeModel(name: string) {
-  await runner().remove(name);
+  await lasting(runner().remove(name)).catch(fail);
   if (settings.value.model === name) settings.value = { ...settings.value, model: DEFAULTS.model };
   await refreshModels();
 }

@@ -25,7 +25,7 @@ impl ModelFile {
         bytes.try_reserve_exact(capacity).map_err(|_| {
             let megabytes = capacity as f64 / 1e6;
             let problem = format!("the browser has no {megabytes:.0} MB of memory left; close other tabs");
-            thrown(Error::device("memory", problem))
+            thrown(Error::Limits(problem))
         })?;
         Ok(ModelFile { bytes })
     }

@@ -180,6 +180,7 @@ export interface Report {
   input: string;
   version: string;
   device: DeviceInfo;
+  precision: "f32" | "f16";
   model: { name: string; rgb: { source: string; sha256: string | null } | null; flow: { source: string; sha256: string | null } | null };
   preprocess: unknown;
   video: { frames: number; fps: number | null; width: number; height: number; rotation: number; duration_seconds: number | null; sampled_frames: number; clip_frames: number; looped: boolean; planes_crc32c: string };

@@ -28,6 +28,8 @@ export function Camera({ done }: { done: () => void }) {
     );
     return () => {
       gone = true;
+      // A recording that was left is not wanted.
+      if (recorder.value) recorder.value.onstop = null;
       if (stream.value) stopTracks(stream.value);
     };
   }, []);
@@ -47,6 +49,7 @@ export function Camera({ done }: { done: () => void }) {
     const made = new MediaRecorder(stream.value);
     made.ondataavailable = (event) => parts.push(event.data);
     made.onstop = () => {
+      recorder.value = null;
       done();
       const type = made.mimeType || "video/webm";
       const ending = type.includes("mp4") ? "mp4" : "webm";

@@ -45,8 +45,9 @@ export function Drop() {
         The video is processed on this device. Nothing is uploaded.
         <details>
           <summary>How can I check that?</summary>
-          Switch the network off and try: after the first visit this page works offline. Its security policy forbids it to send
-          anything anywhere; only models that you ask for are fetched. The source is open.
+          Switch the network off and try: after the first visit this page works offline. Its security policy lets it talk only to
+          this site and to the host of the models, and it asks for nothing while it classifies; your browser's network tools show
+          that.
         </details>
       </div>
       <div class="others">

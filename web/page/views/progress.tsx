@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { device, deviceName, settings, stage } from "../state";
+import { device, deviceName, running, stage } from "../state";
 import { remaining, STREAM_NAMES } from "./format";
 
 export function Progress() {
@@ -22,7 +22,7 @@ export function Progress() {
       : "Watching the motion (optical flow)";
   const elapsed = (now.value - since) / 1000;
   const left = share !== null && share > 0.03 && elapsed > 1 ? remaining((elapsed * (1 - share)) / share) : "";
-  const step = settings.value.streams === "both" ? (stream === "rgb" ? "1 of 2: " : "2 of 2: ") : "";
+  const step = running.value.length > 1 ? (stream === "rgb" ? "1 of 2: " : "2 of 2: ") : "";
   return (
     <div class="progress">
       <p>

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Preview, Top } from "../../pkg/i3d_web";
 import type { View } from "../protocol";
-import { chosen, deviceName, outcomes, previews, settings, stage, view, type Outcome } from "../state";
+import { chosen, deviceName, outcomes, previews, running, stage, view, type Outcome } from "../state";
 import { percent, STREAM_NAMES } from "./format";
 
 const VIEWS: View[] = ["rgb", "flow", "fused"];
@@ -14,7 +14,7 @@ const UNSURE = 0.25;
 export function Result() {
   const now = outcomes.value[view.value];
   const there = VIEWS.filter((of) => outcomes.value[of]);
-  const waiting = stage.value && settings.value.streams !== "rgb" ? VIEWS.filter((of) => !outcomes.value[of]) : [];
+  const waiting = stage.value && running.value.length > 1 ? VIEWS.filter((of) => !outcomes.value[of]) : [];
   if (there.length === 0 && previews.value.rgb.length + previews.value.flow.length === 0) return null;
   return (
     <section class="result card" aria-label="Result">

@@ -22,6 +22,9 @@ export interface Video {
 
 const PICTURES = ["image/gif", "image/webp", "image/png", "image/jpeg", "image/bmp"];
 
+/** The formats of samples that the module reads as they are. */
+const OWN = ["I420", "NV12", "RGBA", "RGBX", "BGRA", "BGRX"] as const;
+
 /** Codecs by the names that people know. */
 const CODECS: Record<string, string> = { avc: "H.264", hevc: "HEVC (H.265)", vp8: "VP8", vp9: "VP9", av1: "AV1", prores: "ProRes" };
 
@@ -88,6 +91,11 @@ async function* trackFrames(track: InputVideoTrack, color: VideoColorSpaceInit, 
   const samples = new VideoSampleSink(track).samples();
   try {
     for await (const sample of samples) {
+      // Frames before an edit list's start are there to decode the others, and not to be shown.
+      if (sample.timestamp < 0) {
+        sample.close();
+        continue;
+      }
       last = sample.timestamp;
       yield new SampleFrame(sample, color);
     }
@@ -113,13 +121,17 @@ class SampleFrame implements Frame {
     const frame = sample.toVideoFrame();
     try {
       // Formats that we have no reader for (10 bits, alpha, a texture of the GPU) are converted by the browser.
-      const own = frame.format === "I420" || frame.format === "NV12";
+      const { width, height } = frame.visibleRect ?? { width: frame.codedWidth, height: frame.codedHeight };
+      const own = OWN.find((format) => format === frame.format);
       const options: VideoFrameCopyToOptions = own ? {} : { format: "RGBA", colorSpace: "srgb" };
       const bytes = new Uint8Array(frame.allocationSize(options));
+      if (!own && bytes.length !== 4 * width * height) {
+        // A browser that cannot convert copies what it has, whatever it is asked for.
+        throw new Failure("codec", `This browser gives pictures of the format ${frame.format ?? "unknown"}, which this page cannot read. Convert the video to 8-bit H.264.`);
+      }
       const planes = await frame.copyTo(bytes, options);
-      const { width, height } = frame.visibleRect ?? { width: frame.codedWidth, height: frame.codedHeight };
       const layout: FrameLayout = {
-        format: own ? (frame.format as "I420" | "NV12") : "RGBA",
+        format: own ?? "RGBA",
         width,
         height,
         planes,

@@ -19,7 +19,7 @@ export function codeOf(thrown: unknown): string {
 /** Anything that was thrown, as a failure. */
 export function failure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
-  if (thrown instanceof WebAssembly.RuntimeError || thrown instanceof RangeError) {
+  if (thrown instanceof WebAssembly.RuntimeError) {
     return new Failure(
       "crash",
       `The browser ran out of memory (${thrown.message}). Choose a shorter window or a smaller video, or close other tabs, and try again.`,

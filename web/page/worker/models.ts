@@ -29,10 +29,15 @@ export interface Weights {
 let table: Promise<ModelEntry[]> | null = null;
 
 function entries(): Promise<ModelEntry[]> {
-  table ??= fetch(new URL("models.json", base())).then((response) => {
-    if (!response.ok) throw new Failure("download", `The table of models (models.json) is not there: ${response.status}.`);
-    return response.json();
-  });
+  table ??= fetch(new URL("models.json", base())).then(
+    (response) => {
+      if (response.ok) return response.json();
+      throw new Failure("download", `The table of models (models.json) is not there (${response.status}). Reload the page.`);
+    },
+    () => {
+      throw new Failure("download", "The table of models (models.json) cannot be reached. Check the connection and reload the page.");
+    },
+  );
   table.catch(() => (table = null));
   return table;
 }
@@ -143,8 +148,11 @@ export async function get(name: string, heard: (download: Download) => void, sig
       // Without a promise from the browser it may throw models away when the disk is full; a refusal changes nothing.
       await navigator.storage?.persist?.().catch(() => false);
     } catch (thrown) {
-      const why = codeOf(thrown) === "quota" ? "the browser's storage for this page is full" : (thrown as Error).message;
-      notKept = `The model works now, but could not be kept for the next visit: ${why}. Remove another model to make room.`;
+      const why =
+        codeOf(thrown) === "quota"
+          ? "the browser's storage for this page is full. Remove another model to make room."
+          : `${(thrown as Error).message}.`;
+      notKept = `The model works now, but could not be kept for the next visit: ${why}`;
     }
   }
   return notKept;
@@ -186,12 +194,14 @@ async function download(file: RemoteFile, heard: (bytes: number, total: number |
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 300 * 2 ** attempt));
     const have = unfinished.get(file.blob);
+    // What was cut at its very end has nothing left to ask for; a resume that failed may be one that the host does not allow.
+    if (have && (have.length === file.size || attempt === 2)) unfinished.delete(file.blob);
     try {
-      const headers: HeadersInit = have && have.length > 0 ? { range: `bytes=${have.length}-` } : {};
+      const headers: HeadersInit = have && have.length > 0 && unfinished.has(file.blob) ? { range: `bytes=${have.length}-` } : {};
       const response = await fetch(file.url, { headers, signal, credentials: "omit", referrerPolicy: "no-referrer" });
       if (response.status === 404) throw new Failure("download", `${host} does not have ${file.name} any more (404).`);
       if (!response.ok) throw new Error(`${host} answered ${response.status}`);
-      const goesOn = response.status === 206 && have !== undefined;
+      const goesOn = response.status === 206 && have !== undefined && unfinished.has(file.blob);
       const start = goesOn ? have.length : 0;
       const target = goesOn ? have : new ModelFile(file.size ?? Number(response.headers.get("content-length") ?? 0));
       unfinished.set(file.blob, target);

@@ -40,7 +40,12 @@ export class Session {
     for (const { place, files } of given) this.loaded.add(this.engine.load(place, files).stream);
   }
 
+  /** Lets go of the engine; one whose module has crashed is gone already. */
   close() {
-    this.engine.free();
+    try {
+      this.engine.free();
+    } catch {
+      // Nothing is left to free.
+    }
   }
 }

@@ -82,11 +82,25 @@ async function pass(
       });
       if (next.done) break;
       decoded += 1;
-      const before = held;
-      end = next.value.seconds;
-      const times = engine.offer(next.value.seconds);
-      await take(times).finally(() => before?.close());
-      held = next.value;
+      const before: Frame | null = held;
+      const frame = next.value;
+      // The sampler leaves out what is not later than the frame before, and so must we.
+      if (before && !(frame.seconds > before.seconds)) {
+        frame.close();
+        continue;
+      }
+      end = frame.seconds;
+      const times = engine.offer(frame.seconds);
+      try {
+        await take(times);
+      } catch (thrown) {
+        frame.close();
+        throw thrown;
+      } finally {
+        before?.close();
+        held = null;
+      }
+      held = frame;
       if (signal.aborted) throw new Failure("cancelled", "Cancelled.");
     }
     await take(engine.last());

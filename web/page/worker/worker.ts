@@ -17,14 +17,14 @@ const DEVICE_TROUBLE = ["device", "limits", "no-device"];
 /** What the page can ask for. */
 class Runner {
   private session: Session | null = null;
-  private stop = new AbortController();
+  private readonly stop = { run: new AbortController(), get: new AbortController() };
 
   /** What the browser can do. */
   async support(): Promise<Support> {
     const webCodecs = typeof VideoDecoder !== "undefined";
     if (!self.isSecureContext) return { gpu: { state: "insecure" }, webCodecs };
     if (!navigator.gpu) return { gpu: { state: "no-webgpu" }, webCodecs };
-    const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
     if (!adapter) return { gpu: { state: "no-adapter" }, webCodecs };
     const { description, vendor, architecture } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ") || "GPU";
@@ -50,7 +50,7 @@ class Runner {
   /** Fetches a model; says what could not be kept. */
   async get(name: string, heard: (download: Download) => void): Promise<Notice | null> {
     return answered(async () => {
-      const text = await models.get(name, heard, this.begin());
+      const text = await models.get(name, heard, this.begin("get"));
       return text === null ? null : { code: "not-kept", text };
     });
   }
@@ -74,23 +74,31 @@ class Runner {
   }
 
   /** Classifies a video. A device that fails is tried once more with smaller pieces of work, and then the CPU. */
-  async run(file: Blob, name: string, settings: Settings, own: File[], tell: (event: RunEvent) => void): Promise<void> {
+  async run(file: Blob, name: string, settings: Settings, own: File[], tell: (event: RunEvent) => void | Promise<void>): Promise<void> {
     return answered(async () => {
-      const signal = this.begin();
+      const signal = this.begin("run");
       const video = await decode.open(file, name);
-      const streams = await this.streams(settings, own);
       let effort: Effort = "full";
       try {
+        const streams = await this.streams(settings, own);
+        tell({ type: "streams", streams });
         for (;;) {
           try {
-            this.session = await Session.open(settings, effort, own, this.session);
+            const before = this.session;
+            this.session = null;
+            this.session = await Session.open(settings, effort, own, before);
             tell({ type: "device", device: this.session.device });
-            return await watch(this.session, video, name, streams, settings, tell, signal);
+            await watch(this.session, video, name, streams, settings, tell, signal);
+            // Events go another way than this answer: when the last one is heard, all are.
+            await tell({ type: "end" });
+            return;
           } catch (thrown) {
+            const code = codeOf(thrown);
+            // Without a session it was the opening that failed.
+            const onGpu = this.session ? this.session.device.backend === "webgpu" : settings.device !== "cpu";
             this.session?.close();
             this.session = null;
-            const code = codeOf(thrown);
-            if (effort === "cpu" || !DEVICE_TROUBLE.includes(code)) throw thrown;
+            if (!onGpu || effort === "cpu" || signal.aborted || !DEVICE_TROUBLE.includes(code)) throw thrown;
             effort = code === "device" && effort === "full" ? "cautious" : "cpu";
             tell({ type: "notice", notice: trouble(effort, thrown) });
             tell({ type: "restart" });
@@ -103,13 +111,13 @@ class Runner {
   }
 
   /** Stops what is under way at the next frame. */
-  async cancel(): Promise<void> {
-    this.stop.abort();
+  async cancel(what: "run" | "get"): Promise<void> {
+    this.stop[what].abort();
   }
 
-  private begin(): AbortSignal {
-    this.stop = new AbortController();
-    return this.stop.signal;
+  private begin(what: "run" | "get"): AbortSignal {
+    this.stop[what] = new AbortController();
+    return this.stop[what].signal;
   }
 
   /** The streams that run: those that were asked for, as far as the model has them. */
@@ -127,6 +135,7 @@ export type { Runner };
 function trouble(next: Effort, thrown: unknown): Notice {
   // The library's advice behind the semicolon is for the command line; what happens now is said here.
   const message = failure(thrown).message.split("; ")[0];
+  if (codeOf(thrown) === "no-device") return { code: "fallback", text: "This browser offers no GPU here. Going on with the CPU, which takes longer." };
   return next === "cautious"
     ? { code: "retry", text: `The GPU stopped working (${message}). Trying once more with smaller pieces of work.` }
     : { code: "fallback", text: `The GPU cannot do this (${message}). Going on with the CPU, which takes longer.` };
