@@ -7,6 +7,7 @@ use i3d::{Error, Result};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use crate::engine::stream_of;
 use crate::{Answer, plain, thrown};
 
 /// A file of a checkpoint in the module's memory, filled piece by piece while it is downloaded or read.
@@ -76,7 +77,7 @@ pub fn convert(
     labels: Option<Vec<String>>,
     files: Vec<ModelFile>,
 ) -> Answer<Vec<u8>> {
-    let stream = if stream == "flow" { Stream::Flow } else { Stream::Rgb };
+    let stream = stream_of(stream).map_err(thrown)?;
     let mut files = files.into_iter().map(|file| file.bytes);
     let first = files.next().unwrap_or_default();
     let shards: Vec<Vec<u8>> = files.collect();

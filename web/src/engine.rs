@@ -256,7 +256,8 @@ impl Engine {
     }
 }
 
-fn stream_of(name: &str) -> Result<Stream> {
+/// The stream by the name that JavaScript has for it.
+pub fn stream_of(name: &str) -> Result<Stream> {
     match name {
         "rgb" => Ok(Stream::Rgb),
         "flow" => Ok(Stream::Flow),

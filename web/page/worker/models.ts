@@ -193,15 +193,15 @@ async function download(file: RemoteFile, heard: (bytes: number, total: number |
   let cut = "";
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 300 * 2 ** attempt));
-    const have = unfinished.get(file.blob);
     // What was cut at its very end has nothing left to ask for; a resume that failed may be one that the host does not allow.
-    if (have && (have.length === file.size || attempt === 2)) unfinished.delete(file.blob);
+    if (attempt === 2 || unfinished.get(file.blob)?.length === file.size) unfinished.delete(file.blob);
+    const have = unfinished.get(file.blob);
     try {
-      const headers: HeadersInit = have && have.length > 0 && unfinished.has(file.blob) ? { range: `bytes=${have.length}-` } : {};
+      const headers: HeadersInit = have && have.length > 0 ? { range: `bytes=${have.length}-` } : {};
       const response = await fetch(file.url, { headers, signal, credentials: "omit", referrerPolicy: "no-referrer" });
       if (response.status === 404) throw new Failure("download", `${host} does not have ${file.name} any more (404).`);
       if (!response.ok) throw new Error(`${host} answered ${response.status}`);
-      const goesOn = response.status === 206 && have !== undefined && unfinished.has(file.blob);
+      const goesOn = response.status === 206 && have !== undefined;
       const start = goesOn ? have.length : 0;
       const target = goesOn ? have : new ModelFile(file.size ?? Number(response.headers.get("content-length") ?? 0));
       unfinished.set(file.blob, target);
