@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedOptions};
 use crate::fusion::Fusion;
 use crate::labels;
-use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Stream};
+use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Stream};
 use crate::plan::Plan;
 use crate::video::FrameSource;
 use crate::weights::{Checkpoint, Weights};
@@ -28,7 +28,7 @@ pub struct ModelSource {
     pub sha256: Option<String>,
 }
 
-struct Network {
+struct Loaded {
     stream: Stream,
     model: Model,
     source: ModelSource,
@@ -37,8 +37,8 @@ struct Network {
 /// Loaded networks on a device.
 ///
 /// ```
-/// # use i3d::{Error, network::{I3d, Stream}, plan::Precision, weights::{Checkpoint, Format, Metadata, Tensor}};
-/// # let network = I3d { width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 400) };
+/// # use i3d::{Error, network::{Network, Stream}, plan::Precision, weights::{Checkpoint, Format, Metadata, Tensor}};
+/// # let network = Network { width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 400) };
 /// # let tensor = |shape: Vec<usize>| Tensor { data: vec![0.1; shape.iter().product()], shape };
 /// # let tensors = network.variables().into_iter().map(|(name, shape)| (name, tensor(shape))).collect();
 /// # let metadata = Metadata { width: Some(0.0625), input_size: Some(32), ..Metadata::default() };
@@ -65,7 +65,7 @@ struct Network {
 pub struct Classifier {
     device: Device,
     options: RunOptions,
-    networks: Vec<Network>,
+    networks: Vec<Loaded>,
     labels: Vec<String>,
     fusion: Fusion,
 }
@@ -159,7 +159,7 @@ impl Classifier {
         let model = Model::new(&self.device, weights, &self.options)?;
         self.labels = labels;
         self.networks.retain(|n| n.stream != stream);
-        self.networks.push(Network { stream, model, source });
+        self.networks.push(Loaded { stream, model, source });
         self.networks.sort_by_key(|n| n.stream);
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Classifier {
     }
 
     /// The network of a stream.
-    pub fn network(&self, stream: Stream) -> Option<&I3d> {
+    pub fn network(&self, stream: Stream) -> Option<&Network> {
         self.networks.iter().find(|n| n.stream == stream).map(|n| n.model.network())
     }
 
@@ -219,7 +219,7 @@ impl Classifier {
     ///
     /// # Errors
     /// Clips of a stream without a network here, and of another size than the network's input.
-    pub fn network_for(&self, place: &str, clip: &Clip) -> Result<&I3d> {
+    pub fn network_for(&self, place: &str, clip: &Clip) -> Result<&Network> {
         self.index_for(place, clip).map(|index| self.networks[index].model.network())
     }
 
@@ -260,7 +260,7 @@ impl Classifier {
         progress: &mut dyn FnMut(Stream, Progress),
     ) -> Result<Output> {
         let index = self.index_for("clip", clip)?;
-        let Network { stream, model, .. } = &mut self.networks[index];
+        let Loaded { stream, model, .. } = &mut self.networks[index];
         let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(self.options.precision);
         model.run(&plan, &clip.data, observe, &mut |p| progress(*stream, p)).await
     }
@@ -308,7 +308,7 @@ impl Classifier {
     ) -> Result<StreamResult> {
         let start = web_time::Instant::now();
         let index = self.index_for("clip", clip)?;
-        let Network { stream, model, .. } = &mut self.networks[index];
+        let Loaded { stream, model, .. } = &mut self.networks[index];
         let stream = *stream;
         let mut progress = |p| progress(stream, p);
         let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(self.options.precision);

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::network::{
-    FEATURES, I3d, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Node, Operation, Shape, Source, Target, Unit,
+    FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Network, Node, Operation, Shape, Source, Target, Unit,
     same_padding,
 };
 
@@ -103,7 +103,7 @@ impl Window {
 pub enum Kernel {
     /// Convolution with bias, and ReLU if `relu`.
     Conv {
-        /// Index into [`I3d::units`] and the weights.
+        /// Index into [`Network::units`] and the weights.
         unit: usize,
         /// Kernel, stride and padding.
         window: Window,
@@ -147,7 +147,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The network.
-    pub network: I3d,
+    pub network: Network,
     /// Clips per run.
     pub batch: usize,
     /// Time steps of the input: frames per clip, or fewer in a part of one.
@@ -165,7 +165,7 @@ impl Plan {
     ///
     /// # Errors
     /// Clips shorter than [`MIN_FRAMES`], empty batches and networks that cannot be built.
-    pub fn new(network: &I3d, batch: usize, frames: usize) -> Result<Plan> {
+    pub fn new(network: &Network, batch: usize, frames: usize) -> Result<Plan> {
         network.validate()?;
         if batch == 0 {
             return Err(Error::Usage("the batch is empty: give at least one clip".into()));
@@ -242,7 +242,7 @@ struct Builder {
 
 impl Builder {
     /// Every step and buffer of the network for whole clips; buffers have no place yet.
-    fn whole(network: &I3d, batch: usize, frames: usize) -> Builder {
+    fn whole(network: &Network, batch: usize, frames: usize) -> Builder {
         let size = network.input_size;
         let input = Shape::new(batch, frames, size, size, network.in_channels);
         let mut builder = Builder { steps: Vec::new(), buffers: vec![buffer("input", input, 0)] };
@@ -251,14 +251,14 @@ impl Builder {
     }
 
     /// The plan, with a place for every buffer.
-    fn place(self, network: &I3d, batch: usize, frames: usize) -> Plan {
+    fn place(self, network: &Network, batch: usize, frames: usize) -> Plan {
         let Builder { steps, mut buffers } = self;
         arena::outlive(&steps, &mut buffers);
         let plan = Plan { network: *network, batch, frames, steps, buffers, precision: Precision::F32 };
         plan.with_precision(Precision::F32)
     }
 
-    fn record(&mut self, network: &I3d) {
+    fn record(&mut self, network: &Network) {
         // The output of the endpoint before, and the tensors inside the endpoint in progress, by name.
         let (mut trunk, mut inner) = (INPUT, BTreeMap::new());
         let mut unit = 0;

@@ -3,7 +3,7 @@
 
 use i3d::backend::cpu::{CpuTape, Gradients};
 use i3d::backend::{Pass, reference};
-use i3d::network::I3d;
+use i3d::network::Network;
 use i3d::plan::{INPUT, Plan};
 use i3d::random::SplitMix64;
 use i3d::weights::{Moments, Parameters};
@@ -20,7 +20,7 @@ const TOLERANCE: f64 = 1e-3;
 const BATCH_TOLERANCE: f64 = 1e-2;
 
 /// The fixture's clips and parameters, drawn in its order.
-fn problem(network: &I3d, batch: usize, frames: usize) -> (Plan, Vec<f32>, Parameters) {
+fn problem(network: &Network, batch: usize, frames: usize) -> (Plan, Vec<f32>, Parameters) {
     let plan = Plan::new(network, batch, frames).expect("the network plans");
     let mut random = SplitMix64::new(7);
     let mut draw = |count: usize| (0..count).map(|_| random.symmetric()).collect::<Vec<f32>>();
@@ -60,7 +60,7 @@ fn compare(what: &str, grad: &[f64], fingerprint: &Value, tolerance: f64) -> Res
 #[test]
 fn a_network_has_the_gradients_of_autograd() {
     let fixture: Value = serde_json::from_str(include_str!("fixtures/autograd.json")).expect("JSON");
-    let network: I3d = serde_json::from_value(fixture["network"].clone()).expect("a network");
+    let network: Network = serde_json::from_value(fixture["network"].clone()).expect("a network");
     let labels: Vec<usize> = serde_json::from_value(fixture["labels"].clone()).expect("labels");
     let frames = fixture["frames"].as_u64().expect("a number") as usize;
     let (plan, input, parameters) = problem(&network, labels.len(), frames);

@@ -11,30 +11,34 @@ use i3d::backend::gpu::{Class, Gpu, GpuModel, Variants};
 use i3d::backend::{Device, Model, Output, Progress, RunOptions, reference};
 use i3d::classifier::{Classifier, ModelSource};
 use i3d::clip::Clip;
-use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
+use i3d::network::{FEATURES, LOGITS, LOGITS_PER_STEP, Network, Stream};
 use i3d::plan::{INPUT, Plan, Precision};
 use i3d::weights::Weights;
 
 /// Networks and clips whose sizes divide nothing.
-fn cases() -> Vec<(I3d, usize, usize)> {
-    let small =
-        |stream, classes, width, input_size| I3d { classes, width, input_size, ..I3d::paper(stream, 1) };
+fn cases() -> Vec<(Network, usize, usize)> {
+    let small = |stream, classes, width, input_size| Network {
+        classes,
+        width,
+        input_size,
+        ..Network::i3d(stream, 1)
+    };
     vec![
         (small(Stream::Rgb, 7, 0.0625, 40), 1, 9),
         (small(Stream::Flow, 12, 0.125, 33), 1, 17),
         (small(Stream::Rgb, 5, 0.1, 64), 2, 12),
-        (I3d { in_channels: 5, classes: 3, width: 0.0625, input_size: 32 }, 1, 10),
+        (Network { in_channels: 5, width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 3) }, 1, 10),
     ]
 }
 
 struct Problem {
     plan: Plan,
-    network: I3d,
+    network: Network,
     input: Vec<f32>,
     want: Output,
 }
 
-fn problem((network, batch, frames): (I3d, usize, usize)) -> Problem {
+fn problem((network, batch, frames): (Network, usize, usize)) -> Problem {
     let plan = Plan::new(&network, batch, frames).expect("the network plans");
     let input = Random(frames as u64).vec(plan.buffers[INPUT].shape.len());
     let want = reference::run(&plan, &Weights::random(&network, 3), &input, &plan.observable())
@@ -190,7 +194,7 @@ fn f16_takes_half_the_memory_and_plans_of_its_own() {
 #[test]
 fn values_beyond_f16_are_an_error() {
     let Some(gpu) = gpu_with_f16() else { return };
-    let network = I3d { classes: 3, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let network = Network { classes: 3, width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 1) };
     let source = ModelSource { source: "random".into(), sha256: None };
     // The usual weights and values, times so much.
     let classify = |weights: f32, values: f32| {
@@ -215,7 +219,7 @@ fn values_beyond_f16_are_an_error() {
 
 #[test]
 fn the_cpu_has_no_f16() {
-    let network = I3d { classes: 3, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let network = Network { classes: 3, width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 1) };
     let made = Model::new(&Device::Cpu { threads: 1 }, Weights::random(&network, 3), &HALF);
     let message = made.err().expect("no f16").to_string();
     assert!(
@@ -254,7 +258,7 @@ fn two_clips_are_under_way_at_once() {
 fn a_clip_takes_few_launches_on_hardware() {
     let Some(mut gpu) = common::gpu() else { return };
     Arc::get_mut(&mut gpu).expect("nobody else has it").variants = Variants::of(Class::Nvidia);
-    let network = I3d::paper(Stream::Rgb, 400);
+    let network = Network::i3d(Stream::Rgb, 400);
     let weights = Weights::random(&network, 3);
     let model = GpuModel::new(gpu, &weights, &RunOptions::default()).expect("the weights fit");
     let plan = Plan::new(&network, 1, 64).expect("plans");
@@ -264,7 +268,7 @@ fn a_clip_takes_few_launches_on_hardware() {
 
 #[test]
 fn clips_of_a_batch_do_not_see_each_other() {
-    let network = I3d { classes: 4, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let network = Network { classes: 4, width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 1) };
     let mut model =
         CpuModel::new(Weights::random(&network, 5), 2, &RunOptions::default()).expect("threads start");
     let (one, two) = (Plan::new(&network, 1, 9).expect("plans"), Plan::new(&network, 2, 9).expect("plans"));

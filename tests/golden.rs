@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use i3d::backend::{Device, Model, Output, RunOptions};
 use i3d::clip::Clip;
-use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
+use i3d::network::{FEATURES, LOGITS, LOGITS_PER_STEP, Network, Stream};
 use i3d::plan::{Plan, Precision};
 use i3d::video::{FrameSource, Pixels, from_image_bytes};
 use i3d::weights::{Checkpoint, Weights};
@@ -40,7 +40,7 @@ fn weights(folder: &Path, stream: Stream) -> Weights {
     let file = |end: &str| read(Path::new(&format!("{}{end}", prefix.display())));
     let (index, data) = (file(".index"), file(".data-00000-of-00001"));
     let checkpoint = Checkpoint::from_tensorflow("golden", &index, &[&data]).expect("the checkpoint reads");
-    checkpoint.load(&I3d::paper(stream, 400)).expect("the checkpoint is complete").0
+    checkpoint.load(&Network::i3d(stream, 400)).expect("the checkpoint is complete").0
 }
 
 /// The sample animation as the network sees it: RGB scaled to [-1, 1]; of the flow picture, two channels less 0.5.

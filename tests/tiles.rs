@@ -7,12 +7,12 @@ use common::{Random, Tolerance, compare};
 use i3d::backend::{Device, Model, RunOptions, TiledRun, Tiling, reference};
 use i3d::classifier::{Arrival, Classification, Classifier, LongClip, ModelSource, Timeline, Windows};
 use i3d::clip::Clip;
-use i3d::network::{FEATURES, I3d, LOGITS, LOGITS_PER_STEP, Stream};
+use i3d::network::{FEATURES, LOGITS, LOGITS_PER_STEP, Network, Stream};
 use i3d::plan::{DeviceLimits, INPUT, Part, Plan, Precision};
 use i3d::weights::Weights;
 
-fn network() -> I3d {
-    I3d { classes: 3, width: 0.0625, input_size: 32, ..I3d::paper(Stream::Flow, 1) }
+fn network() -> Network {
+    Network { classes: 3, width: 0.0625, input_size: 32, ..Network::i3d(Stream::Flow, 1) }
 }
 
 /// Runs a clip in one piece and in tiles; both must agree.
@@ -61,7 +61,7 @@ fn tiles_give_the_logits_of_the_whole_clip_on_the_cpu() {
 fn two_streams(frames: usize) -> (Classifier, [Clip; 2]) {
     let mut classifier = Classifier::new(Device::Cpu { threads: 2 });
     let clips = [Stream::Rgb, Stream::Flow].map(|stream| {
-        let network = I3d { in_channels: stream.channels(), ..network() };
+        let network = Network { in_channels: stream.channels(), ..network() };
         let source = ModelSource { source: "random".into(), sha256: None };
         let (size, channels) = (network.input_size, stream.channels());
         let data = Random(frames as u64).vec(frames * size * size * channels);
@@ -195,7 +195,7 @@ fn wrong_parts_are_refused() {
 
 #[test]
 fn the_webgpu_baseline_holds_full_size_tiles() {
-    let network = I3d::paper(Stream::Rgb, 400);
+    let network = Network::i3d(Stream::Rgb, 400);
     let tiling = Tiling::within(&network, &DeviceLimits::WEBGPU, Precision::F32).expect("a tile fits");
     assert!(tiling.front >= 8 && tiling.back >= 8, "{tiling:?}");
     let tiny = DeviceLimits { max_binding_bytes: 1 << 20, ..DeviceLimits::WEBGPU };

@@ -8,7 +8,7 @@ use common::training::{
     learn_by_heart, problems, step,
 };
 use i3d::backend::{Device, Pass, Tape};
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::plan::Plan;
 use i3d::train::Recipe;
 
@@ -104,7 +104,7 @@ fn a_loss_that_is_no_number_stops_before_anything_changes() {
 #[test]
 fn a_batch_that_is_too_large_is_told_before_any_work() {
     let Some(device) = device() else { return };
-    let network = I3d::paper(Stream::Rgb, 400);
+    let network = Network::i3d(Stream::Rgb, 400);
     let plan = Plan::new(&network, 4096, 64).expect("the network plans");
     let problem = Tape::new(&device, plan).err().expect("too large").to_string();
     assert!(problem.contains("use ") && problem.contains("a smaller batch"), "{problem}");

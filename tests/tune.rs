@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use common::Random;
 use i3d::backend::gpu::{Adapter, Class, DeviceStore, Gpu, Reference, Trial, Variants, Verdict, tune};
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::plan::Precision;
 use i3d::weights::Weights;
 
 fn problem() -> (Weights, Reference) {
-    let network = I3d { classes: 7, width: 0.125, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let network = Network { classes: 7, width: 0.125, input_size: 32, ..Network::i3d(Stream::Rgb, 1) };
     let weights = Weights::random(&network, 3);
     let reference =
         Reference::new(&weights, 12, |count| Random(count as u64).vec(count)).expect("the CPU runs");

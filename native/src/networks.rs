@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use i3d::classifier::{Classifier, ModelSource};
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
 use rayon::prelude::*;
@@ -80,7 +80,7 @@ pub fn open(
         );
         let mut classifier = Classifier::new(device::open(&run.device, 0)?).with_options(options);
         for stream in wanted.each() {
-            let random = Weights::random(&I3d::paper(stream, 400), RANDOM_SEED);
+            let random = Weights::random(&Network::i3d(stream, 400), RANDOM_SEED);
             let source = ModelSource { source: format!("random weights, seed {RANDOM_SEED}"), sha256: None };
             classifier = classifier.with_weights(random, source, None)?;
         }

@@ -6,7 +6,7 @@ use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
 use i3d::models::{SourceFiles, to_safetensors};
-use i3d::network::{I3d, LOGITS, MIN_FRAMES, Stream};
+use i3d::network::{LOGITS, MIN_FRAMES, Network, Stream};
 use i3d::plan::Plan;
 use i3d::{Error, Result, labels};
 
@@ -118,15 +118,14 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
 
 /// Fails where no network has such an endpoint; all of them have the same.
 pub fn check_endpoint(name: &str) -> Result<()> {
-    Plan::new(&I3d::paper(Stream::Rgb, 400), 1, MIN_FRAMES)?.find(name).map(drop)
+    Plan::new(&Network::i3d(Stream::Rgb, 400), 1, MIN_FRAMES)?.find(name).map(drop)
 }
 
 fn plan(args: &PlanArgs) -> Result<Outcome> {
-    let network = I3d {
-        in_channels: Stream::from(args.stream).channels(),
-        classes: args.classes,
+    let network = Network {
         width: args.width,
         input_size: args.input_size,
+        ..Network::i3d(args.stream.into(), args.classes)
     };
     let plan = Plan::new(&network, args.batch, args.frames)?.with_precision(args.precision.into());
     let device = args.device.as_ref().map(|request| pollster::block_on(Device::open(request, 0)));

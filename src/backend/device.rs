@@ -6,7 +6,7 @@ use super::cpu::CpuModel;
 use super::gpu::{Adapter, AdapterKind, DeviceStore, Gpu, GpuModel, GpuRun, WEBGPU, adapters};
 use super::{Output, Progress, RunOptions};
 use crate::error::{Error, Result};
-use crate::network::I3d;
+use crate::network::Network;
 use crate::plan::Plan;
 use crate::weights::Weights;
 
@@ -193,7 +193,7 @@ impl Model {
     }
 
     /// The network.
-    pub fn network(&self) -> &I3d {
+    pub fn network(&self) -> &Network {
         match self {
             Model::Cpu(model) => model.network(),
             Model::Gpu(model) => model.network(),

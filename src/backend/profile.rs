@@ -155,12 +155,12 @@ fn launch(plan: &Plan, group: &Group, time: Duration) -> LaunchTime {
 mod tests {
     use super::*;
     use crate::backend::RunOptions;
-    use crate::network::{I3d, Stream};
+    use crate::network::{Network, Stream};
     use crate::weights::Weights;
 
     #[test]
     fn launches_are_the_groups_with_their_work() {
-        let network = I3d { width: 0.0625, input_size: 32, ..I3d::paper(Stream::Rgb, 5) };
+        let network = Network { width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 5) };
         let plan = Plan::new(&network, 1, 9).expect("a plan");
         let weights = Weights::random(&network, 0);
         let mut model =

@@ -5,7 +5,7 @@
 //! activations have become small and the halo is still short: 19 frames before it, 20 of its own time steps behind.
 
 use crate::error::{Error, Result};
-use crate::network::{FEATURES, I3d, LOGITS_PER_STEP, Shape};
+use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Shape};
 use crate::plan::{DeviceLimits, Part, Plan, Precision, TimeRange};
 
 use super::{Activation, Device, Model, Progress};
@@ -47,13 +47,13 @@ impl Tiling {
     ///
     /// # Errors
     /// Devices that cannot hold the smallest tile.
-    pub fn for_device(network: &I3d, device: &Device, precision: Precision) -> Result<Tiling> {
+    pub fn for_device(network: &Network, device: &Device, precision: Precision) -> Result<Tiling> {
         let Device::Gpu(gpu) = device else { return Ok(Tiling::DEFAULT) };
         Tiling::within(network, &gpu.adapter.limits, precision)
     }
 
     /// The largest tiles up to the default within `limits`.
-    pub fn within(network: &I3d, limits: &DeviceLimits, precision: Precision) -> Result<Tiling> {
+    pub fn within(network: &Network, limits: &DeviceLimits, precision: Precision) -> Result<Tiling> {
         let largest = |part: Part, most: usize| {
             let check = |steps: usize| {
                 let (plan, _) = Plan::part(network, 1, ENDLESS, part, MIDDLE..MIDDLE + steps)?;
@@ -93,7 +93,7 @@ impl Head {
 
 /// A run of the network on a clip that arrives frame by frame.
 pub struct TiledRun {
-    network: I3d,
+    network: Network,
     frames: usize,
     tiling: Tiling,
     precision: Precision,
@@ -126,7 +126,7 @@ impl TiledRun {
     ///
     /// # Errors
     /// Clips below nine frames.
-    pub fn new(network: &I3d, frames: usize, tiling: Tiling, precision: Precision) -> Result<TiledRun> {
+    pub fn new(network: &Network, frames: usize, tiling: Tiling, precision: Precision) -> Result<TiledRun> {
         let whole = Plan::new(network, 1, frames)?;
         let shape = |name: &str| whole.find(name).map(|(id, _)| whole.buffers[id].shape);
         let (cut, steps) = (shape(CUT)?, shape(LOGITS_PER_STEP)?);

@@ -88,7 +88,7 @@ impl LongClip {
 
 impl Classifier {
     /// The network of a stream, or a sentence that says how to load it.
-    pub(super) fn required(&self, stream: Stream) -> Result<&crate::network::I3d> {
+    pub(super) fn required(&self, stream: Stream) -> Result<&crate::network::Network> {
         self.network(stream).ok_or_else(|| missing(stream))
     }
 

@@ -257,7 +257,7 @@ const fn piergiaj(path: &'static str, blob: &'static str) -> Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::I3d;
+    use crate::network::Network;
 
     fn is_id(text: &str) -> bool {
         text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
@@ -288,7 +288,7 @@ mod tests {
                 else {
                     continue;
                 };
-                let variables = I3d::paper(stream, model.classes).variables();
+                let variables = Network::i3d(stream, model.classes).variables();
                 let count = |keep: fn(&str) -> bool| -> u64 {
                     let kept = variables.iter().filter(|(name, _)| keep(name));
                     kept.map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()

@@ -1,6 +1,6 @@
 //! The endpoints of I3D in order (facts of DeepMind's `i3d.py`), and the units that they consist of.
 
-use super::I3d;
+use super::Network;
 
 /// Batch-norm epsilon: Sonnet 1's default, 1e-3, with no gamma. (PyTorch's and Sonnet 2's default of 1e-5 gives
 /// other logits.)
@@ -75,7 +75,7 @@ pub struct Mixed {
 
 impl Mixed {
     /// The same module with all channel counts scaled by the network's width.
-    fn scaled(self, network: &I3d) -> Mixed {
+    fn scaled(self, network: &Network) -> Mixed {
         Mixed {
             b0: network.channels(self.b0),
             b1a: network.channels(self.b1a),
@@ -221,7 +221,7 @@ impl Unit {
 }
 
 /// The network as a list of operations in the order in which they run.
-pub(super) fn nodes(network: &I3d) -> Vec<Node> {
+pub(super) fn nodes(network: &Network) -> Vec<Node> {
     let output = |first| Target::Endpoint { first };
     let into = |tensor: &str, first| Target::Inner { tensor: tensor.into(), first };
     let from = |tensor: &str, first| Source::Inner { tensor: tensor.into(), first };

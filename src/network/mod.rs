@@ -1,16 +1,18 @@
-//! The Inflated 3D ConvNet as data: endpoints, units, shapes. Describes; computes nothing.
+//! The networks of the paper as data: endpoints, units, shapes. Describes; computes nothing.
 //!
 //! Names are DeepMind's, verbatim, without the `RGB/inception_i3d/` or `Flow/inception_i3d/` scope prefix
 //! (source: deepmind/kinetics-i3d, `i3d.py`).
 
 mod inception;
 mod shape;
+mod system;
 
 pub use inception::{
     BATCH_NORM_EPSILON, Block, ENDPOINTS, Endpoint, FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Mixed,
     Node, Operation, Pool, Source, Target, Unit,
 };
 pub use shape::{Shape, same_padding};
+pub use system::System;
 
 use crate::error::{Error, Result};
 
@@ -57,9 +59,11 @@ impl std::fmt::Display for Stream {
     }
 }
 
-/// One I3D network: everything that decides its shapes.
+/// One network: everything that decides its shapes.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct I3d {
+pub struct Network {
+    /// Which of the paper's systems it belongs to.
+    pub system: System,
     /// Channels of the input clip: 3 (RGB) or 2 (flow) in the released models; any number works.
     pub in_channels: usize,
     /// Number of classes, the length of the logits.
@@ -70,10 +74,11 @@ pub struct I3d {
     pub input_size: usize,
 }
 
-impl I3d {
-    /// The paper's network for a stream: width 1.0, 224x224 pixels.
-    pub const fn paper(stream: Stream, classes: usize) -> I3d {
-        I3d { in_channels: stream.channels(), classes, width: 1.0, input_size: 224 }
+impl Network {
+    /// The paper's I3D for a stream: width 1.0, 224x224 pixels.
+    pub const fn i3d(stream: Stream, classes: usize) -> Network {
+        let in_channels = stream.channels();
+        Network { system: System::I3d, in_channels, classes, width: 1.0, input_size: 224 }
     }
 
     /// The stream this network belongs to, where its channel count says so.

@@ -4,14 +4,14 @@ use super::*;
 
 #[test]
 fn parameters_are_those_of_the_released_networks() {
-    assert_eq!(I3d::paper(Stream::Rgb, 400).parameters(), 12_689_984);
-    assert_eq!(I3d::paper(Stream::Flow, 400).parameters(), 12_668_032);
-    assert_eq!(I3d::paper(Stream::Rgb, 600).parameters(), 12_894_984);
+    assert_eq!(Network::i3d(Stream::Rgb, 400).parameters(), 12_689_984);
+    assert_eq!(Network::i3d(Stream::Flow, 400).parameters(), 12_668_032);
+    assert_eq!(Network::i3d(Stream::Rgb, 600).parameters(), 12_894_984);
 }
 
 #[test]
 fn variables_are_those_of_the_released_checkpoints() {
-    let network = I3d::paper(Stream::Rgb, 400);
+    let network = Network::i3d(Stream::Rgb, 400);
     let variables = network.variables();
     assert_eq!(variables.len(), 230);
     let elements: usize = variables.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
@@ -42,7 +42,7 @@ fn same_padding_follows_the_length() {
 
 #[test]
 fn logit_steps_are_an_eighth_of_the_frames_less_one() {
-    let network = I3d::paper(Stream::Rgb, 400);
+    let network = Network::i3d(Stream::Rgb, 400);
     for (frames, steps) in [(8, 0), (9, 1), (10, 1), (16, 1), (64, 7), (79, 9), (250, 31)] {
         assert_eq!(network.logit_steps(frames), steps, "{frames} frames");
     }
@@ -51,7 +51,7 @@ fn logit_steps_are_an_eighth_of_the_frames_less_one() {
 #[test]
 fn any_width_gives_channels_in_fours() {
     for width in [0.05, 0.125, 0.3, 1.0, 1.5] {
-        let network = I3d { width, ..I3d::paper(Stream::Flow, 7) };
+        let network = Network { width, ..Network::i3d(Stream::Flow, 7) };
         let units = network.units();
         let (classifier, rest) = units.split_last().expect("a network has units");
         assert!(rest.iter().all(|u| u.out_channels >= 4 && u.out_channels % 4 == 0), "width {width}");

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{Builder, INPUT, Kernel, Plan, buffer};
 use crate::error::{Error, Result};
-use crate::network::{I3d, MIN_FRAMES};
+use crate::network::{MIN_FRAMES, Network};
 
 /// Which endpoints a part computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`]; unknown names; a range that the output does not have.
     pub fn part(
-        network: &I3d,
+        network: &Network,
         batch: usize,
         frames: usize,
         part: Part,

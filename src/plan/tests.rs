@@ -1,10 +1,10 @@
 //! Totals of the paper's network, aliasing rules, and the limits sentence.
 
 use super::*;
-use crate::network::{I3d, Stream};
+use crate::network::{Network, Stream};
 
 fn rgb(frames: usize) -> Plan {
-    Plan::new(&I3d::paper(Stream::Rgb, 400), 1, frames).expect("the paper's network plans")
+    Plan::new(&Network::i3d(Stream::Rgb, 400), 1, frames).expect("the paper's network plans")
 }
 
 #[test]
@@ -12,7 +12,7 @@ fn work_is_that_of_the_paper() {
     assert_eq!((rgb(64).macs() as f64 / 1e7).round() / 100.0, 111.15);
     assert_eq!((rgb(79).macs() as f64 / 1e7).round() / 100.0, 138.94);
     assert_eq!((rgb(250).macs() as f64 / 1e7).round() / 100.0, 434.95);
-    let flow = Plan::new(&I3d::paper(Stream::Flow, 400), 1, 64).expect("the flow network plans");
+    let flow = Plan::new(&Network::i3d(Stream::Flow, 400), 1, 64).expect("the flow network plans");
     assert_eq!((flow.macs() as f64 / 1e7).round() / 100.0, 102.34);
 }
 
@@ -43,8 +43,8 @@ fn an_unknown_endpoint_is_named_with_the_known_ones() {
 #[test]
 fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
     for (batch, frames) in [(1, 9), (1, 64), (3, 17)] {
-        let plan =
-            Plan::new(&I3d { width: 0.3, ..I3d::paper(Stream::Flow, 5) }, batch, frames).expect("plans");
+        let plan = Plan::new(&Network { width: 0.3, ..Network::i3d(Stream::Flow, 5) }, batch, frames)
+            .expect("plans");
         for step in &plan.steps {
             assert_ne!(plan.buffers[step.input].arena, plan.buffers[step.output].arena, "{}", step.name);
         }
@@ -72,7 +72,7 @@ fn no_step_reads_and_writes_one_arena_and_living_buffers_do_not_overlap() {
 
 #[test]
 fn f16_halves_everything_but_the_head() {
-    let plan = Plan::new(&I3d::paper(Stream::Rgb, 400), 2, 64).expect("plans");
+    let plan = Plan::new(&Network::i3d(Stream::Rgb, 400), 2, 64).expect("plans");
     let half = plan.clone().with_precision(Precision::F16);
     let mut head = Vec::new();
     for (full, half) in plan.buffers.iter().zip(&half.buffers) {
@@ -121,7 +121,7 @@ fn the_webgpu_baseline_holds_twice_as_many_in_f16() {
 
 #[test]
 fn clips_below_nine_frames_are_refused() {
-    let message = Plan::new(&I3d::paper(Stream::Rgb, 400), 1, 8).expect_err("too short").to_string();
+    let message = Plan::new(&Network::i3d(Stream::Rgb, 400), 1, 8).expect_err("too short").to_string();
     assert!(message.contains("8 frames") && message.contains("at least 9"), "{message}");
 }
 

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent with momentum and weight decay.
 
 use crate::backend::cpu::{Gradients, UnitGradients};
-use crate::network::I3d;
+use crate::network::Network;
 use crate::weights::Parameters;
 
 /// The optimiser: `velocity = momentum * velocity + gradient + decay * weight`, `weight -= rate * velocity`, as
@@ -18,7 +18,7 @@ pub struct Sgd {
 
 impl Sgd {
     /// An optimiser at rest.
-    pub fn new(network: &I3d, momentum: f32, decay: f32) -> Sgd {
+    pub fn new(network: &Network, momentum: f32, decay: f32) -> Sgd {
         Sgd { momentum, decay, velocity: Gradients::zeros(network) }
     }
 

@@ -7,15 +7,15 @@ use rayon::prelude::*;
 
 use super::{Checkpoint, Tensor, names};
 use crate::error::{Error, Result};
-use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream, Unit};
+use crate::network::{BATCH_NORM_EPSILON, LOGITS_PER_STEP, Network, Stream, Unit};
 use crate::random::SplitMix64;
 
 /// Folded parameters of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights {
     /// The network they belong to.
-    pub network: I3d,
-    /// One entry per unit, in the order of [`I3d::units`].
+    pub network: Network,
+    /// One entry per unit, in the order of [`Network::units`].
     pub units: Vec<UnitWeights>,
 }
 
@@ -61,7 +61,7 @@ impl Display for LoadReport {
 }
 
 /// See [`Checkpoint::load`].
-pub(super) fn load(checkpoint: &Checkpoint, network: &I3d) -> Result<(Weights, LoadReport)> {
+pub(super) fn load(checkpoint: &Checkpoint, network: &Network) -> Result<(Weights, LoadReport)> {
     let Checkpoint { tensors, place, .. } = checkpoint;
     network.validate()?;
     let variables = network.variables();
@@ -130,7 +130,7 @@ fn and_others(count: usize) -> String {
 }
 
 /// The two mistakes that deserve a sentence of their own: the other stream, another number of classes.
-fn whole_network_mismatch(checkpoint: &Checkpoint, network: &I3d) -> Result<()> {
+fn whole_network_mismatch(checkpoint: &Checkpoint, network: &Network) -> Result<()> {
     let Checkpoint { place, tensors, .. } = checkpoint;
     let dimension = |name: &str, axis: usize, rank: usize| {
         tensors.get(name).filter(|t| t.shape.len() == rank).and_then(|t| t.shape.get(axis)).copied()
@@ -216,7 +216,7 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
 pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) -> f64 {
     let fallback = stem_channels as f64 / 64.0;
     let (mut low, mut high) = (0f64, 16f64);
-    for unit in I3d::paper(Stream::Rgb, 1).units().iter().filter(|unit| unit.batch_norm) {
+    for unit in Network::i3d(Stream::Rgb, 1).units().iter().filter(|unit| unit.batch_norm) {
         let tensor = tensors.get(&format!("{}/conv_3d/w", unit.name));
         let Some(&found) = tensor.and_then(|tensor| tensor.shape.last()) else {
             continue;
@@ -235,7 +235,7 @@ pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) ->
 
 impl Weights {
     /// Random weights that keep activations of order one; the same seed gives the same bits on every platform.
-    pub fn random(network: &I3d, seed: u64) -> Weights {
+    pub fn random(network: &Network, seed: u64) -> Weights {
         let mut random = SplitMix64::new(seed);
         let units = network
             .units()
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn random_weights_have_every_shape_and_repeat() {
-        let network = I3d { width: 0.0625, ..I3d::paper(Stream::Flow, 3) };
+        let network = Network { width: 0.0625, ..Network::i3d(Stream::Flow, 3) };
         let weights = Weights::random(&network, 7);
         for (unit, weights) in network.units().iter().zip(&weights.units) {
             assert_eq!(weights.kernel.len(), unit.weights());
@@ -273,13 +273,13 @@ mod tests {
     #[test]
     fn the_width_is_found_from_channel_counts() {
         for width in [0.0625, 0.125, 0.25, 0.3, 0.5, 0.75, 1.0, 1.25, 2.0] {
-            let network = I3d { width, ..I3d::paper(Stream::Rgb, 5) };
+            let network = Network { width, ..Network::i3d(Stream::Rgb, 5) };
             let tensors = network
                 .variables()
                 .into_iter()
                 .map(|(name, shape)| (name, Tensor { shape, data: Vec::new() }))
                 .collect::<BTreeMap<_, _>>();
-            let found = I3d { width: super::width(&tensors, network.channels(64)), ..network };
+            let found = Network { width: super::width(&tensors, network.channels(64)), ..network };
             assert_eq!(found.variables(), network.variables(), "width {width}, found {}", found.width);
             if width.fract() == 0.0 || (width * 16.0).fract() == 0.0 {
                 assert_eq!(found.width, width);

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::network::{BATCH_NORM_EPSILON, I3d, LOGITS_PER_STEP, Stream};
+use crate::network::{BATCH_NORM_EPSILON, LOGITS_PER_STEP, Network, Stream, System};
 use crate::plan::Precision;
 
 /// Where a checkpoint came from.
@@ -186,7 +186,7 @@ impl Checkpoint {
     }
 
     /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
-    pub fn network(&self) -> Result<I3d> {
+    pub fn network(&self) -> Result<Network> {
         // Without values a tensor's dimensions mean nothing and may be of any size.
         let shape = |name: &str| {
             let tensor = self.tensors.get(name).filter(|tensor| !tensor.data.is_empty());
@@ -206,7 +206,8 @@ impl Checkpoint {
         };
         let Metadata { width, classes: stated_classes, stream, input_size, .. } = self.metadata;
         let width = width.unwrap_or_else(|| load::width(&self.tensors, stem_channels));
-        let network = I3d { in_channels, classes, width, input_size: input_size.unwrap_or(224) };
+        let input_size = input_size.unwrap_or(224);
+        let network = Network { system: System::I3d, in_channels, classes, width, input_size };
         let states = |what: &str, stated: &dyn std::fmt::Display, found: &dyn std::fmt::Display| {
             Error::checkpoint(
                 &self.place,
@@ -241,7 +242,7 @@ impl Checkpoint {
     }
 
     /// Folded weights for `network`. Every variable must be there in its shape, finite, and none may be left over.
-    pub fn load(&self, network: &I3d) -> Result<(Weights, LoadReport)> {
+    pub fn load(&self, network: &Network) -> Result<(Weights, LoadReport)> {
         load::load(self, network)
     }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::cursor::Problem;
 use super::{Tensor, element};
-use crate::network::{I3d, LOGITS_PER_STEP, Stream};
+use crate::network::{LOGITS_PER_STEP, Network, Stream};
 
 /// How the name of a unit's convolution kernel ends.
 pub(super) const KERNEL: &str = "/conv_3d/w";
@@ -32,7 +32,7 @@ enum Role {
 /// Every known source name, scope prefixes removed.
 fn roles() -> HashMap<String, Role> {
     let mut roles = HashMap::new();
-    for unit in I3d::paper(Stream::Rgb, 1).units() {
+    for unit in Network::i3d(Stream::Rgb, 1).units() {
         let unit = unit.name;
         let [sonnet, piergiaj, hassony2] = aliases(&unit);
         let w = format!("{unit}/conv_3d/w");

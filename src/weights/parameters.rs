@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{Checkpoint, Format, Metadata, Tensor, Weights};
 use crate::error::{Error, Result};
-use crate::network::{I3d, Unit};
+use crate::network::{Network, Unit};
 use crate::random::SplitMix64;
 
 /// Every variable of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {
     /// The network they belong to.
-    pub network: I3d,
-    /// One entry per unit, in the order of [`I3d::units`].
+    pub network: Network,
+    /// One entry per unit, in the order of [`Network::units`].
     pub units: Vec<UnitParameters>,
 }
 
@@ -42,7 +42,7 @@ pub struct Moments {
 impl Parameters {
     /// Parameters before any training, as in Sonnet 1: weights from a normal distribution of deviation `1 / sqrt(kT * kH *
     /// kW * Cin)` cut off at two deviations, offsets zero, moving mean 0 and variance 1.
-    pub fn new(network: &I3d, seed: u64) -> Parameters {
+    pub fn new(network: &Network, seed: u64) -> Parameters {
         let unit = |(index, unit): (usize, &Unit)| {
             let mut random = SplitMix64::with_path(seed, &[index as u64]);
             let fan_in = unit.weights() / unit.out_channels;
@@ -58,7 +58,7 @@ impl Parameters {
     }
 
     /// The variables of a checkpoint, which must be complete, finite and of `network`.
-    pub fn from_checkpoint(checkpoint: &Checkpoint, network: &I3d) -> Result<Parameters> {
+    pub fn from_checkpoint(checkpoint: &Checkpoint, network: &Network) -> Result<Parameters> {
         // Loading is the check of names, shapes and values.
         checkpoint.load(network)?;
         let values = |unit: &Unit, variable: &str| {

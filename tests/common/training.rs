@@ -2,7 +2,7 @@
 
 use i3d::backend::cpu::Gradients;
 use i3d::backend::{Device, Pass, Tape, reference};
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::plan::{INPUT, Plan};
 use i3d::train::{Portion, Recipe, StepReport, Trainer};
 use i3d::weights::Parameters;
@@ -27,8 +27,12 @@ pub struct Problem {
 
 /// Networks and clips whose sizes divide nothing.
 pub fn problems() -> Vec<Problem> {
-    let small =
-        |stream, classes, width, input_size| I3d { classes, width, input_size, ..I3d::paper(stream, 1) };
+    let small = |stream, classes, width, input_size| Network {
+        classes,
+        width,
+        input_size,
+        ..Network::i3d(stream, 1)
+    };
     let cases = [(small(Stream::Rgb, 6, 0.0625, 37), 2, 11), (small(Stream::Flow, 3, 0.1, 32), 3, 9)];
     cases
         .into_iter()
@@ -112,7 +116,7 @@ pub const RECIPE: Recipe =
 
 /// A trainer of four classes on `device`, and eight clips of noise in portions of `portion`.
 pub fn eight_clips(device: &Device, portion: usize, recipe: Recipe) -> (Trainer, Vec<Portion>) {
-    let network = I3d { classes: 4, width: 0.125, input_size: 32, ..I3d::paper(Stream::Rgb, 1) };
+    let network = Network { classes: 4, width: 0.125, input_size: 32, ..Network::i3d(Stream::Rgb, 1) };
     let plan = Plan::new(&network, portion, 9).expect("the network plans");
     let clip = plan.buffers[INPUT].shape.len() / portion;
     let clips = Random(11).vec(8 * clip);

@@ -1,6 +1,6 @@
 //! From checkpoints to folded weights.
 
-use i3d::network::{BATCH_NORM_EPSILON, I3d, Stream};
+use i3d::network::{BATCH_NORM_EPSILON, Network, Stream};
 use i3d::weights::{Checkpoint, Tensor, Weights};
 
 use super::{Tensors, assert_says, network, sentence, variables};
@@ -39,7 +39,7 @@ fn batch_norm_is_folded() {
 fn the_network_is_inferred() {
     for width in [0.0625, 0.25] {
         for stream in [Stream::Rgb, Stream::Flow] {
-            let network = I3d { width, ..I3d::paper(stream, 2) };
+            let network = Network { width, ..Network::i3d(stream, 2) };
             assert_eq!(checkpoint(variables(&network)).network().unwrap(), network);
         }
     }
@@ -47,16 +47,16 @@ fn the_network_is_inferred() {
 
 #[test]
 fn another_stream_or_class_count_is_told() {
-    let flow = I3d { in_channels: 2, ..network() };
+    let flow = Network { in_channels: 2, ..network() };
     let said = sentence(checkpoint(variables(&flow)).load(&network()));
     assert_says(&said, &["expected rgb (3 input channels)", "found flow (2 input channels)"]);
-    let said = sentence(checkpoint(variables(&network())).load(&I3d { classes: 400, ..network() }));
+    let said = sentence(checkpoint(variables(&network())).load(&Network { classes: 400, ..network() }));
     assert_says(&said, &["5 classes", "expected 400", "labels"]);
 }
 
 #[test]
 fn another_width_is_told() {
-    let said = sentence(checkpoint(variables(&network())).load(&I3d { width: 0.5, ..network() }));
+    let said = sentence(checkpoint(variables(&network())).load(&Network { width: 0.5, ..network() }));
     let parts = ["tensor Conv3d_1a_7x7/conv_3d/w", "[7, 7, 7, 3, 4]", "expected [7, 7, 7, 3, 32]", "others"];
     assert_says(&said, &parts);
 }

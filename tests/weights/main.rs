@@ -16,18 +16,18 @@ mod tf_writer;
 
 use std::collections::BTreeMap;
 
-use i3d::network::I3d;
+use i3d::network::{Network, Stream};
 use i3d::weights::{Checkpoint, Tensor};
 
 type Tensors = BTreeMap<String, Tensor>;
 
 /// The tiny network.
-fn network() -> I3d {
-    I3d { in_channels: 3, classes: 5, width: 0.0625, input_size: 224 }
+fn network() -> Network {
+    Network { width: 0.0625, ..Network::i3d(Stream::Rgb, 5) }
 }
 
 /// All variables of a network, every value different from its neighbours, variances positive.
-fn variables(network: &I3d) -> Tensors {
+fn variables(network: &Network) -> Tensors {
     let mut state = 1u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -1,6 +1,6 @@
 //! This project's own files.
 
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::plan::Precision;
 use i3d::weights::{Checkpoint, Format, Metadata};
 
@@ -8,7 +8,7 @@ use super::pickle::{Model, Style, entries};
 use super::tf_writer::{Options, bundle, items};
 use super::{assert_same, assert_says, network, read, sentence, variables};
 
-fn ours(network: &I3d) -> Checkpoint {
+fn ours(network: &Network) -> Checkpoint {
     let (index, shards) = bundle(items(&variables(network), ""), Options::default());
     Checkpoint::from_tensorflow("folder/model", &index, &[&shards[0]]).unwrap()
 }
@@ -45,7 +45,7 @@ fn what_is_written_is_read_again_and_always_the_same() {
             name: Some("tiny".into()),
         }
     );
-    assert_eq!(checkpoint.network().unwrap(), I3d { input_size: 64, ..network() });
+    assert_eq!(checkpoint.network().unwrap(), Network { input_size: 64, ..network() });
     // Written again, it still names its first source.
     assert_eq!(read(&checkpoint.to_safetensors(None, Precision::F32).unwrap()).metadata, checkpoint.metadata);
     // The reference reader agrees.

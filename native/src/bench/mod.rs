@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use i3d::backend::{Device, Model};
-use i3d::network::{I3d, LOGITS, Stream};
+use i3d::network::{LOGITS, Network, Stream};
 use i3d::plan::{Plan, Precision};
 use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
@@ -199,7 +199,7 @@ fn random_source() -> String {
 
 /// Seeded random weights of a network of the size that the options say.
 fn random(args: &BenchArgs, stream: Stream) -> Result<Weights> {
-    let network = I3d { width: args.width, input_size: args.input_size, ..I3d::paper(stream, CLASSES) };
+    let network = Network { width: args.width, input_size: args.input_size, ..Network::i3d(stream, CLASSES) };
     network.validate().map(|()| Weights::random(&network, RANDOM_SEED))
 }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use i3d::backend::Device;
 use i3d::flow::Quantize;
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::plan::Precision;
 use i3d::preprocess::RgbPreprocess;
 use i3d::weights::{Checkpoint, Metadata, Parameters};
@@ -37,7 +37,7 @@ struct Run<'a> {
     mode: ModeArg,
     clips: Library,
     dataset: Dataset,
-    network: I3d,
+    network: Network,
     device: Device,
     talk: Talk,
 }
@@ -75,7 +75,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         }
         None => {
             let (width, input_size) = (args.width, args.input_size);
-            let network = I3d { width, input_size, ..I3d::paper(stream, classes) };
+            let network = Network { width, input_size, ..Network::i3d(stream, classes) };
             network.validate()?;
             Parameters::new(&network, args.seed)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use i3d::clip::npy_bytes;
-use i3d::network::{I3d, Stream};
+use i3d::network::{Network, Stream};
 use i3d::plan::Precision;
 use i3d::weights::{Checkpoint, Format, Metadata, Tensor};
 
@@ -25,12 +25,12 @@ pub fn noise(seed: u32) -> impl FnMut() -> f32 {
 }
 
 /// A network of 1/16 of the paper's channels.
-pub fn network(stream: Stream, classes: usize) -> I3d {
-    I3d { width: 0.0625, input_size: SIZE, ..I3d::paper(stream, classes) }
+pub fn network(stream: Stream, classes: usize) -> Network {
+    Network { width: 0.0625, input_size: SIZE, ..Network::i3d(stream, classes) }
 }
 
 /// Variables with which values neither vanish nor explode on their way through the network.
-pub fn variables(network: &I3d) -> Tensors {
+pub fn variables(network: &Network) -> Tensors {
     let mut next = noise(network.in_channels as u32);
     let tensor = |(name, shape): (String, Vec<usize>)| {
         let fan_in: usize = shape.split_last().map_or(1, |(_, rest)| rest.iter().product());

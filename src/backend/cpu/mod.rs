@@ -16,7 +16,7 @@ pub use tape::{CpuTape, Gradients, UnitGradients};
 use crate::backend::device::no_f16;
 use crate::backend::{Device, Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
-use crate::network::I3d;
+use crate::network::Network;
 use crate::plan::{Group, Kernel, Plan, Precision, Step};
 use crate::weights::Weights;
 
@@ -26,7 +26,7 @@ use packed::Packed;
 
 /// A network with its weights, ready to run on the CPU.
 pub struct CpuModel {
-    network: I3d,
+    network: Network,
     units: Vec<Packed>,
     pool: Option<rayon::ThreadPool>,
     arenas: Arenas,
@@ -51,7 +51,7 @@ impl CpuModel {
     }
 
     /// The network.
-    pub fn network(&self) -> &I3d {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 

@@ -6,7 +6,7 @@ use crate::backend::RunOptions;
 use crate::backend::params::is_stem;
 use crate::backend::winograd::{transform_stem, transform_weights};
 use crate::error::Result;
-use crate::network::{I3d, MIN_FRAMES, Unit, same_padding};
+use crate::network::{MIN_FRAMES, Network, Unit, same_padding};
 use crate::plan::{Group, Kernel, Plan};
 use crate::weights::{UnitWeights, Weights};
 
@@ -37,7 +37,7 @@ pub(super) enum Packed {
     Merged,
 }
 
-/// Packs the weights of every unit, in the order of [`I3d::units`](crate::network::I3d::units).
+/// Packs the weights of every unit, in the order of [`Network::units`](crate::network::Network::units).
 ///
 /// # Errors
 /// Networks that cannot be planned.
@@ -72,7 +72,7 @@ pub(super) fn pack(weights: Weights, options: &RunOptions) -> Result<Vec<Packed>
     Ok(packed.collect())
 }
 
-fn unit_weights(network: &I3d, unit: &Unit, run: Vec<UnitWeights>, options: &RunOptions) -> Packed {
+fn unit_weights(network: &Network, unit: &Unit, run: Vec<UnitWeights>, options: &RunOptions) -> Packed {
     let bias: Vec<f32> = run.iter().flat_map(|weights| &weights.bias).copied().collect();
     let mut kernels = run.into_iter().map(|weights| weights.kernel);
     match (kernels.next(), kernels.len()) {

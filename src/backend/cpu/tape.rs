@@ -8,11 +8,11 @@ use super::gemm::SharedRows;
 use super::memory::Scratch;
 use super::{Source, conv, gradient, norm, pool};
 use crate::backend::Pass;
-use crate::network::{I3d, Shape, Unit};
+use crate::network::{Network, Shape, Unit};
 use crate::plan::{BufferId, INPUT, Kernel, Plan, Step, Window};
 use crate::weights::{Moments, Parameters};
 
-/// Gradients of a loss, one entry per unit in the order of [`I3d::units`].
+/// Gradients of a loss, one entry per unit in the order of [`Network::units`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gradients {
     /// Those of every unit.
@@ -33,7 +33,7 @@ pub struct UnitGradients {
 
 impl Gradients {
     /// Zeros for every parameter of `network`.
-    pub fn zeros(network: &I3d) -> Gradients {
+    pub fn zeros(network: &Network) -> Gradients {
         let unit = |unit: &Unit| UnitGradients {
             kernel: vec![0.0; unit.weights()],
             offset: vec![0.0; unit.out_channels],

@@ -12,7 +12,7 @@ use super::weights::{Algorithm, DeviceWeights, Piece};
 use super::winograd::{self, Pool, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
-use crate::network::{I3d, MIN_FRAMES};
+use crate::network::{MIN_FRAMES, Network};
 use crate::plan::{ALIGNMENT, Buffer, BufferId, Group, Kernel as Operation, Plan, Precision, Step};
 
 /// One kernel launch.
@@ -117,7 +117,12 @@ pub(super) fn lower(
 }
 
 /// Compiles what clips of the network need, whatever their length, before the first comes.
-pub(super) fn prepare(gpu: &Gpu, network: &I3d, weights: &DeviceWeights, precision: Precision) -> Result<()> {
+pub(super) fn prepare(
+    gpu: &Gpu,
+    network: &Network,
+    weights: &DeviceWeights,
+    precision: Precision,
+) -> Result<()> {
     let plan = Plan::new(network, 1, MIN_FRAMES)?.with_precision(precision);
     let (launches, _) = launches(&plan, weights, &gpu.variants, &[]);
     gpu.compile_all(launches.iter().map(|launch| launch.wanted(&plan)))

@@ -12,7 +12,7 @@ use super::{Adapter, Gpu};
 use crate::backend::device::no_f16;
 use crate::backend::{Device, Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
-use crate::network::I3d;
+use crate::network::Network;
 use crate::plan::{Buffer, BufferId, INPUT, Plan, Precision};
 use crate::weights::Weights;
 
@@ -22,7 +22,7 @@ const READY: usize = 2;
 /// A network with its weights, ready to run on a GPU.
 pub struct GpuModel {
     gpu: Arc<Gpu>,
-    network: I3d,
+    network: Network,
     precision: Precision,
     weights: DeviceWeights,
     /// The last plans that ran, newest last, so that clips of one length, or the tiles of a long one, are lowered once.
@@ -79,7 +79,7 @@ impl GpuModel {
     }
 
     /// The network.
-    pub fn network(&self) -> &I3d {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
