@@ -5,18 +5,21 @@
 
 #[path = "manifest/flow.rs"]
 mod flow;
+#[path = "manifest/lstm.rs"]
+mod lstm;
 #[path = "manifest/train.rs"]
 mod train;
 
 pub use flow::{FLOW_DUAL, FLOW_GRADIENT, FLOW_MEDIAN, FLOW_RESIZE, FLOW_STEP, FLOW_STOP, FLOW_WARP};
+pub use lstm::{LINEAR, LSTM, LSTM_GRAD};
 pub use train::{
     AVG_POOL3D_GRAD, CONV3D_BIAS_GRAD, CONV3D_INPUT_GRAD, CONV3D_WEIGHT_GRAD, DROPOUT, MAX_POOL3D_GRAD,
     MAX_POOL3D_WINNERS, NORM_GRAD, NORM_MOMENTS, NORM_OUTPUT, NORM_SUMS, SUM_PARTS, TIME_MEAN_GRAD,
 };
 
 use crate::backend::params::{
-    ConvParams, FlowParams, GemmParams, HeadParams, MeanParams, NormParams, PartsParams, PoolParams,
-    WinoParams,
+    ConvParams, FlowParams, GemmParams, HeadParams, LstmParams, MeanParams, NormParams, PartsParams,
+    PoolParams, WinoParams,
 };
 use crate::backend::{gpu, reference};
 use crate::plan::Precision;
@@ -97,6 +100,13 @@ pub type GemmTwin = fn(&GemmParams, bool, &[f32], &[f32], &[f32], [&mut [f32]; 2
 /// Signature of the head's twin: parameters, input, weight, bias, features, logits per step, logits.
 pub type HeadTwin = fn(&HeadParams, &[f32], &[f32], &[f32], [&mut [f32]; 3]);
 
+/// Signature of an LSTM's twin: parameters, input, weights, trace, output.
+pub type LstmTwin = fn(&LstmParams, &[f32], &[f32], &mut [f32], &mut [f32]);
+
+/// Signature of the twin of its gradient: parameters, weights, output's gradient, trace, gradients of both kinds of gates and of
+/// the bias.
+pub type LstmGradTwin = fn(&LstmParams, &[f32], &[f32], &mut [f32], [&mut [f32]; 3]);
+
 /// Signature of a twin of batch norm: parameters, everything that is read in the order of the bindings, output.
 pub type NormTwin = fn(&NormParams, &[&[f32]], &mut [f32]);
 
@@ -134,6 +144,10 @@ pub enum Twin {
     Norm(NormTwin),
     /// Parameters, input, output.
     Parts(fn(&PartsParams, &[f32], &mut [f32])),
+    /// Parameters, input, weights, trace, output.
+    Lstm(LstmTwin),
+    /// Parameters, weights, output's gradient, trace, the three gradients.
+    LstmGrad(LstmGradTwin),
     /// Parameters, input, output and winners.
     Winners(WinnersTwin),
     /// Parameters, winners, output's gradient, input's gradient.
@@ -169,6 +183,7 @@ const HEAD_PARAMS: Layout = layout!(HeadParams { input, head, first });
 const MEAN_PARAMS: Layout = layout!(MeanParams { shape });
 const FLOW_PARAMS: Layout = layout!(FlowParams { size, source, factors });
 const NORM_PARAMS: Layout = layout!(NormParams { shape, mode, factors });
+const LSTM_PARAMS: Layout = layout!(LstmParams { shape, step, factors });
 const PARTS_PARAMS: Layout = layout!(PartsParams { shape });
 
 /// The opening 7x7x7 convolution with stride 2, for 2 or 3 channels. Its twin is that of any convolution.
@@ -389,7 +404,7 @@ pub const TIME_MEAN: Kernel = Kernel {
     twin: Twin::Mean(reference::time_mean),
 };
 
-/// Every kernel: the network's in the order in which it meets them, those of optical flow, and those of training.
+/// Every kernel: the network's in the order in which it meets them, those of the other systems, of optical flow, and of training.
 pub const ALL: &[&Kernel] = &[
     &STEM,
     &STEM_UNIFORM,
@@ -403,6 +418,9 @@ pub const ALL: &[&Kernel] = &[
     &HEAD,
     &AVG_POOL3D,
     &TIME_MEAN,
+    &LINEAR,
+    &LSTM,
+    &LSTM_GRAD,
     &FLOW_RESIZE,
     &FLOW_GRADIENT,
     &FLOW_WARP,

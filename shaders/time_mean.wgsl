@@ -1,7 +1,7 @@
 // Mean over time: logits per time step to logits of the clip.
 
 struct Params {
-    shape: vec4<u32>,  // N, T, channels in fours, unused
+    shape: vec4<u32>,  // N, T, channels in fours, first time step that counts
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,8 +16,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let first = id.x / channels * p.shape.y * channels + id.x % channels;
     var sum = vec4<f32>(0.0);
-    for (var t = 0u; t < p.shape.y; t++) {
+    for (var t = p.shape.w; t < p.shape.y; t++) {
         sum += input[first + t * channels];
     }
-    output[id.x] = sum / f32(p.shape.y);
+    output[id.x] = sum / f32(p.shape.y - p.shape.w);
 }

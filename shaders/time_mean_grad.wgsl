@@ -1,7 +1,7 @@
-// Gradient of the input of a mean over time, added to what is there: every time step takes its share.
+// Gradient of the input of a mean over time, added to what is there: every time step that counts takes its share.
 
 struct Params {
-    shape: vec4<u32>,  // N, T, channels in fours, unused
+    shape: vec4<u32>,  // N, T, channels in fours, first time step that counts
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,6 +14,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p.shape.x * p.shape.y * channels {
         return;
     }
-    let clip = id.x / channels / p.shape.y;
-    input_grad[id.x] += output_grad[clip * channels + id.x % channels] / f32(p.shape.y);
+    let step = id.x / channels;
+    if step % p.shape.y < p.shape.w {
+        return;
+    }
+    let share = output_grad[step / p.shape.y * channels + id.x % channels];
+    input_grad[id.x] += share / f32(p.shape.y - p.shape.w);
 }

@@ -18,10 +18,7 @@ pub use precision::Precision;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::network::{
-    FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Network, Node, Operation, Shape, Source, Target, Unit,
-    same_padding,
-};
+use crate::network::{LOGITS, LOGITS_PER_STEP, Network, Node, Operation, Place, Shape, Unit, same_padding};
 
 /// Index of a [`Buffer`] in [`Plan::buffers`].
 pub type BufferId = usize;
@@ -87,9 +84,12 @@ impl Window {
         (window, out)
     }
 
-    /// A window without padding and with stride 1 (TensorFlow's VALID).
-    fn valid(size: [usize; 3]) -> Window {
-        Window { size, stride: [1; 3], pad_before: [0; 3], pad_after: [0; 3] }
+    /// A window without padding and with stride 1 (TensorFlow's VALID), at most as large as the input of `shape`, and the
+    /// `[T, H, W]` that results.
+    fn covering(shape: Shape, size: [usize; 3]) -> (Window, [usize; 3]) {
+        let window = Window { size, stride: [1; 3], pad_before: [0; 3], pad_after: [0; 3] };
+        let out = |axis: usize| (shape.thw()[axis] + 1).saturating_sub(size[axis]);
+        (window, std::array::from_fn(out))
     }
 
     /// Elements of the window.
@@ -114,8 +114,13 @@ pub enum Kernel {
     MaxPool(Window),
     /// Average pool over full windows.
     AvgPool(Window),
-    /// Mean over time.
-    TimeMean,
+    /// Long short-term memory over time, of the unit with that index.
+    Lstm {
+        /// Index into [`Network::units`] and the weights.
+        unit: usize,
+    },
+    /// Mean over time steps from that one on.
+    TimeMean(usize),
 }
 
 /// One operation on buffers.
@@ -123,8 +128,6 @@ pub enum Kernel {
 pub struct Step {
     /// Full name of the node, for example `Mixed_3b/Branch_0/Conv3d_0a_1x1`.
     pub name: String,
-    /// The endpoint it belongs to.
-    pub endpoint: &'static str,
     /// What it computes.
     pub kernel: Kernel,
     /// The buffer that it reads.
@@ -164,15 +167,16 @@ impl Plan {
     /// Plans `network` for `batch` clips of `frames` frames, stored as 32-bit floats; see [`Plan::with_precision`].
     ///
     /// # Errors
-    /// Clips shorter than [`MIN_FRAMES`], empty batches and networks that cannot be built.
+    /// Clips shorter than [`Network::min_frames`], empty batches and networks that cannot be built.
     pub fn new(network: &Network, batch: usize, frames: usize) -> Result<Plan> {
         network.validate()?;
         if batch == 0 {
             return Err(Error::Usage("the batch is empty: give at least one clip".into()));
         }
-        if frames < MIN_FRAMES {
+        let least = network.min_frames();
+        if frames < least {
             return Err(Error::Usage(format!(
-                "{frames} frames are too few: the network needs at least {MIN_FRAMES}; loop the clip or give a longer one"
+                "{frames} frames are too few: the network needs at least {least}; loop the clip or give a longer one"
             )));
         }
         Ok(Builder::whole(network, batch, frames).place(network, batch, frames))
@@ -200,6 +204,11 @@ impl Plan {
             })?;
         let complete = self.steps.iter().rposition(|s| s.output == id).unwrap_or(0);
         Ok((id, complete))
+    }
+
+    /// The buffer that the loss is taken of: see [`Network::scored`].
+    pub fn scored(&self) -> BufferId {
+        self.buffers.iter().position(|b| b.name == self.network.scored()).unwrap_or(INPUT)
     }
 
     /// Multiply-accumulates of the whole run.
@@ -259,84 +268,68 @@ impl Builder {
     }
 
     fn record(&mut self, network: &Network) {
-        // The output of the endpoint before, and the tensors inside the endpoint in progress, by name.
-        let (mut trunk, mut inner) = (INPUT, BTreeMap::new());
+        let mut tensors = BTreeMap::from([(Place::INPUT.to_string(), INPUT)]);
         let mut unit = 0;
         let nodes = network.nodes();
-        for (step, node) in nodes.iter().enumerate() {
-            let (input, input_offset) = match &node.source {
-                Source::Endpoint => (trunk, 0),
-                // Nodes stand in the order in which they run, so the tensor has been written.
-                Source::Inner { tensor, first } => {
-                    (inner.get(tensor.as_str()).copied().unwrap_or(trunk), *first)
-                }
-            };
+        for (step, Node { name, operation, source, target }) in nodes.iter().enumerate() {
+            // Nodes stand in the order in which they run, so the tensor has been written.
+            let input = tensors.get(&source.tensor).copied().unwrap_or(INPUT);
             let from = self.buffers[input].shape;
             let mut input_channels = from.c;
-            let (kernel, thw, channels, macs_per_value) = match &node.operation {
-                Operation::Conv(u) => {
-                    let (window, thw) = Window::same(from, u.kernel, u.stride);
-                    let kernel = Kernel::Conv { unit, window, relu: u.batch_norm };
-                    unit += 1;
+            let (kernel, thw, channels, macs_per_value) = match operation {
+                Operation::Conv(u) | Operation::Linear(u) => {
+                    let (window, thw) = match operation {
+                        Operation::Conv(_) => Window::same(from, u.kernel, u.stride),
+                        _ => Window::covering(from, u.kernel),
+                    };
                     input_channels = u.in_channels;
+                    let kernel = Kernel::Conv { unit, window, relu: u.batch_norm() };
                     (kernel, thw, u.out_channels, window.taps() * u.in_channels)
                 }
+                Operation::Lstm(u) => (Kernel::Lstm { unit }, from.thw(), u.hidden(), 4 * u.in_channels),
                 Operation::MaxPool(pool) => {
                     let (window, thw) = Window::same(from, pool.window, pool.stride);
                     (Kernel::MaxPool(window), thw, from.c, 0)
                 }
-                Operation::AvgPool => {
-                    let window = Window::valid([2, from.h, from.w]);
-                    (Kernel::AvgPool(window), [from.t - 1, 1, 1], from.c, 0)
+                Operation::AvgPool(steps) => {
+                    let (window, thw) = Window::covering(from, [*steps, from.h, from.w]);
+                    (Kernel::AvgPool(window), thw, from.c, 0)
                 }
-                Operation::TimeMean => (Kernel::TimeMean, [1, 1, 1], from.c, 0),
+                Operation::TimeMean => (Kernel::TimeMean(0), [1, 1, 1], network.classes, 0),
+                Operation::LastStep => (Kernel::TimeMean(from.t - 1), [1, 1, 1], network.classes, 0),
             };
-            let (tensor, first) = match &node.target {
-                Target::Endpoint { first } => (node.endpoint, *first),
-                Target::Inner { tensor, first } => (tensor.as_str(), *first),
-            };
+            unit += usize::from(matches!(kernel, Kernel::Conv { .. } | Kernel::Lstm { .. }));
             let shape = Shape::new(from.n, thw[0], thw[1], thw[2], channels);
-            let output = *inner.entry(tensor).or_insert_with(|| {
-                let total = tensor_channels(&nodes, tensor).unwrap_or(channels);
-                self.buffers.push(buffer(tensor, shape.with_channels(total), step));
+            let output = *tensors.entry(target.tensor.clone()).or_insert_with(|| {
+                let total = tensor_channels(&nodes, &target.tensor).unwrap_or(channels);
+                self.buffers.push(buffer(&target.tensor, shape.with_channels(total), step));
                 self.buffers.len() - 1
             });
             self.buffers[input].last = step;
             self.buffers[output].last = step;
             self.steps.push(Step {
-                name: node.name.clone(),
-                endpoint: node.endpoint,
+                name: name.clone(),
                 kernel,
                 input,
-                input_offset,
+                input_offset: source.first,
                 input_channels,
                 output,
-                channel_offset: first,
+                channel_offset: target.first,
                 channels,
                 macs: (shape.positions() * channels) as u64 * macs_per_value as u64,
             });
-            if nodes.get(step + 1).is_none_or(|next| next.endpoint != node.endpoint) {
-                trunk = inner.get(node.endpoint).copied().unwrap_or(output);
-                inner.clear();
-            }
         }
-        debug_assert!(
-            [FEATURES, LOGITS_PER_STEP, LOGITS].iter().all(|n| self.buffers.iter().any(|b| b.name == *n))
-        );
+        debug_assert!([LOGITS_PER_STEP, LOGITS].iter().all(|n| tensors.contains_key(*n)));
     }
 }
 
-/// Channels of a tensor that convolutions write, all its parts together; `None` where other nodes write it.
+/// Channels of a tensor that units write, all its parts together; `None` where other nodes write it.
 fn tensor_channels(nodes: &[Node], tensor: &str) -> Option<usize> {
-    let end = |node: &Node| {
-        let (name, first) = match &node.target {
-            Target::Endpoint { first } => (node.endpoint, *first),
-            Target::Inner { tensor, first } => (tensor.as_str(), *first),
-        };
-        match &node.operation {
-            Operation::Conv(unit) if name == tensor => Some(first + unit.out_channels),
-            _ => None,
+    let end = |node: &Node| match &node.operation {
+        Operation::Conv(unit) | Operation::Linear(unit) if node.target.tensor == tensor => {
+            Some(node.target.first + unit.out_channels)
         }
+        _ => None,
     };
     nodes.iter().filter_map(end).max()
 }

@@ -32,7 +32,7 @@ fn problem(network: &Network, batch: usize, frames: usize) -> (Plan, Vec<f32>, P
         values.offset = draw(unit.out_channels).iter().map(|x| 0.25 * x).collect();
         let mean = draw(unit.out_channels).iter().map(|x| 0.25 * x).collect();
         let variance = draw(unit.out_channels).iter().map(|x| 0.5 + 0.25 * x).collect();
-        values.moments = unit.batch_norm.then_some(Moments { mean, variance });
+        values.moments = unit.batch_norm().then_some(Moments { mean, variance });
     }
     (plan, input, parameters)
 }

@@ -11,7 +11,7 @@ use i3d::backend::gpu::{Class, Gpu, GpuModel, Variants};
 use i3d::backend::{Device, Model, Output, Progress, RunOptions, reference};
 use i3d::classifier::{Classifier, ModelSource};
 use i3d::clip::Clip;
-use i3d::network::{FEATURES, LOGITS, LOGITS_PER_STEP, Network, Stream};
+use i3d::network::{FEATURES, Input, LOGITS, LOGITS_PER_STEP, Network, Stream, System};
 use i3d::plan::{INPUT, Plan, Precision};
 use i3d::weights::Weights;
 
@@ -28,6 +28,28 @@ fn cases() -> Vec<(Network, usize, usize)> {
         (small(Stream::Flow, 12, 0.125, 33), 1, 17),
         (small(Stream::Rgb, 5, 0.1, 64), 2, 12),
         (Network { in_channels: 5, width: 0.0625, input_size: 32, ..Network::i3d(Stream::Rgb, 3) }, 1, 10),
+    ]
+}
+
+/// The other systems' networks, of one stream and of both.
+fn systems() -> Vec<(Network, usize, usize)> {
+    let small = |system, input, classes, width, input_size| Network {
+        width,
+        input_size,
+        ..Network::new(system, input, classes)
+    };
+    let (rgb, flow) = (Input::One(Stream::Rgb), Input::One(Stream::Flow));
+    vec![
+        (small(System::ConvNetLstm, rgb, 7, 0.0625, 33), 2, 5),
+        // More steps than have statistics of their own.
+        (small(System::ConvNetLstm, flow, 6, 0.125, 20), 1, 28),
+        (small(System::ConvNet3d, rgb, 7, 0.0625, 40), 2, 16),
+        (small(System::ConvNet3d, flow, 5, 0.03, 33), 1, 9),
+        (small(System::TwoStream, rgb, 6, 0.0625, 33), 2, 3),
+        (small(System::TwoStream, flow, 7, 0.1, 32), 1, 1),
+        (small(System::TwoStream, Input::Both, 8, 0.0625, 33), 2, 3),
+        (small(System::Fused, Input::Both, 7, 0.0625, 40), 1, 5),
+        (small(System::Fused, rgb, 7, 0.0625, 33), 2, 7),
     ]
 }
 
@@ -59,7 +81,7 @@ fn assert_endpoints(problem: &Problem, got: &Output, observed: &[&str], toleranc
 
 #[test]
 fn the_cpu_backend_computes_what_the_twins_compute() {
-    for problem in cases().into_iter().map(problem) {
+    for problem in cases().into_iter().chain(systems()).map(problem) {
         for threads in [1, 3] {
             let mut model =
                 CpuModel::new(Weights::random(&problem.network, 3), threads, &RunOptions::default())
@@ -110,7 +132,7 @@ fn check_on_gpu(problem: &Problem, class: Class, options: RunOptions) {
 
 #[test]
 fn the_gpu_backend_computes_what_the_twins_compute() {
-    for problem in cases().into_iter().map(problem) {
+    for problem in cases().into_iter().chain(systems()).map(problem) {
         for class in [Class::Software, Class::Other] {
             check_on_gpu(&problem, class, RunOptions::default());
         }

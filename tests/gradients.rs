@@ -4,7 +4,7 @@
 mod common;
 
 use common::Random;
-use i3d::backend::params::{ConvParams, MeanParams, PoolParams};
+use i3d::backend::params::{ConvParams, LstmParams, MeanParams, PoolParams};
 use i3d::backend::reference;
 
 /// Step of the differences. Their error is of the order of its square, and rounding of 1e-16 over it: both below 1e-9.
@@ -117,15 +117,16 @@ fn pools_and_mean() {
         reference::avg_pool3d(&p, input, &mut output);
         dot(&output, &ahead)
     });
-    let p = MeanParams { shape: [3, 5, 2, 0] };
-    let (input, ahead) = (noise(1, 3 * 5 * 8), noise(2, 3 * 8));
-    let mut grad = vec![0.0; input.len()];
-    reference::time_mean_grad(&p, &ahead, &mut grad);
-    assert_gradient("time mean", &input, &grad, |input| {
-        let mut output = vec![0.0; ahead.len()];
-        reference::time_mean(&p, input, &mut output);
-        dot(&output, &ahead)
-    });
+    for p in [MeanParams { shape: [3, 5, 2, 0] }, MeanParams { shape: [3, 5, 2, 3] }] {
+        let (input, ahead) = (noise(1, 3 * 5 * 8), noise(2, 3 * 8));
+        let mut grad = vec![0.0; input.len()];
+        reference::time_mean_grad(&p, &ahead, &mut grad);
+        assert_gradient("time mean", &input, &grad, |input| {
+            let mut output = vec![0.0; ahead.len()];
+            reference::time_mean(&p, input, &mut output);
+            dot(&output, &ahead)
+        });
+    }
 }
 
 #[test]
@@ -162,6 +163,56 @@ fn batch_norm() {
         reference::batch_norm_grad(&values, at, &beta, batch, &ahead, &mut values_grad, &mut beta_grad);
         assert_gradient("values", &values, &values_grad, |values| forward(values, &beta));
         assert_gradient("beta", &beta, &beta_grad, |beta| forward(&values, beta));
+    }
+}
+
+#[test]
+fn long_short_term_memory() {
+    let (n, steps, c, h) = (4, 3, 8, 4);
+    for batch in [true, false] {
+        let p = LstmParams {
+            shape: [n, steps, c / 4, h],
+            step: [0, u32::from(batch), 2, 0],
+            factors: [1e-3, 0.0, 0.0, 0.0],
+        };
+        let [n, steps, c, h] = p.sizes();
+        let mut weights = noise(1, p.weights());
+        let variances = p.weights() - 9 * h * 2;
+        weights[variances..].iter_mut().for_each(|variance| *variance += 1.5);
+        let (input, ahead) = (noise(2, n * steps * c), noise(3, n * steps * h));
+        let run = |input: &[f64], weights: &[f64]| {
+            let (mut trace, mut output) = (vec![0.0; p.trace()], vec![0.0; ahead.len()]);
+            (0..steps).for_each(|t| reference::lstm(&p.at(t), input, weights, &mut trace, &mut output));
+            (trace, output)
+        };
+        let (mut trace, output) = run(&input, &weights);
+        let gates = n * steps * 4 * h;
+        let (mut of_input, mut of_state, mut bias) = (vec![0.0; gates], vec![0.0; gates], vec![0.0; 4 * h]);
+        for t in (0..steps).rev() {
+            let to = [&mut of_input[..], &mut of_state[..], &mut bias[..]];
+            reference::lstm_grad(&p.at(t), &weights, &ahead, &mut trace, to);
+        }
+        // The gates are products, so the rest are products of their gradients.
+        let column = |row: usize, column: usize, of: &[f64]| of[row * 4 * h + column];
+        let (mut input_grad, mut grad) = (vec![0.0; input.len()], vec![0.0; weights.len()]);
+        for row in 0..n * steps {
+            for k in 0..4 * h {
+                for i in 0..c {
+                    input_grad[row * c + i] += column(row, k, &of_input) * weights[i * 4 * h + k];
+                    grad[i * 4 * h + k] += column(row, k, &of_input) * input[row * c + i];
+                }
+                for i in (0..h).filter(|_| row % steps > 0) {
+                    grad[(c + i) * 4 * h + k] += column(row, k, &of_state) * output[(row - 1) * h + i];
+                }
+            }
+        }
+        grad[(c + h) * 4 * h..][..4 * h].copy_from_slice(&bias);
+        let trained = (c + h + 1) * 4 * h;
+        assert_gradient("input", &input, &input_grad, |input| dot(&run(input, &weights).1, &ahead));
+        assert_gradient("weights", &weights[..trained], &grad[..trained], |moved| {
+            let weights = [moved, &weights[trained..]].concat();
+            dot(&run(&input, &weights).1, &ahead)
+        });
     }
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::cases::{self, Case};
-use common::{Tolerance, compare, train_cases};
+use common::{Tolerance, compare, lstm_cases, train_cases};
 use i3d::backend::gpu::{Gpu, manifest};
 
 #[test]
@@ -91,6 +91,56 @@ fn broken_kernels_are_noticed() {
         (max().half(), "best = max(best,", "best = max(vec4<f32>(0.0),"),
         (cases::mean(3, 5, 12), "t < p.shape.y", "t < p.shape.y - 1u"),
         (cases::mean(3, 5, 12), "id.x / channels * p.shape.y", "id.x / channels"),
+    ];
+    assert_noticed(&gpu, broken);
+}
+
+#[test]
+fn broken_kernels_of_other_systems_are_noticed() {
+    let Some(gpu) = common::gpu() else { return };
+    let first = || lstm_cases::lstm([3, 5, 12, 8], 0, true);
+    let later = |batch| lstm_cases::lstm([3, 5, 12, 8], 2, batch);
+    let behind = || lstm_cases::lstm([2, 5, 4, 132], 4, false);
+    let grad = || lstm_cases::lstm_grad([3, 5, 12, 8], 2, true);
+    let fixed = || lstm_cases::lstm_grad([3, 5, 12, 8], 2, false);
+    let last = || lstm_cases::lstm_grad([3, 5, 12, 8], 4, true);
+    let linear = || lstm_cases::linear([2, 1, 2, 3], [4, 12, 8], [8, 68, 4], true);
+    let broken: Vec<(Case, &str, &str)> = vec![
+        (first(), "if t > 0u {", "if true {"),
+        (later(true), "value.w * weight[row + 3u * hidden]", "value.w * weight[row]"),
+        (later(true), "(4u * channels + i) * hidden + j", "i * hidden + j"),
+        (later(true), "n * steps + t - 1u", "n * steps"),
+        (later(true), "sum / f32(p.shape.x)", "sum"),
+        (later(true), " + weight[bias_at]", ""),
+        (later(true), "gates.z = bounded_tanh(sum.z);", ""),
+        (later(true), "gates.y * before + ", ""),
+        (later(true), "bounded_tanh(normal)", "normal"),
+        (later(true), "+ 7u * j", "+ 6u * j"),
+        (later(false), "if p.step.y == 1u {", "if true {"),
+        (later(false), "weight[variances + which * hidden + j]", "weight[variances + j]"),
+        (later(false), "weight[means + 2u * hidden + j / 4u][j % 4u]", "weight[means + j][j % 4u]"),
+        (behind(), "min(t, p.step.z - 1u)", "0u"),
+        (behind(), "(group.x + p.step.w) * 64u", "p.step.w * 64u"),
+        (grad(), "ahead += dot(state_gates[later + i], weight[row + i]);", ""),
+        (grad(), "(4u * channels + j) * hidden", "j * hidden"),
+        (grad(), " - sum - normal * product", ""),
+        (grad(), "cell += trace[place(t + 1u, n, j) + 3u].z;", ""),
+        (grad(), "cell * before, ", "cell, "),
+        (grad(), "slope.z = 1.0 - gates.z * gates.z;", ""),
+        (grad(), "bias_grad[j] += gates_sum", "bias_grad[j] = gates_sum"),
+        (grad(), "trace[statistics + 1u] * (centred", "trace[statistics] * (centred"),
+        (grad(), " - trace[at] * input_product", ""),
+        (grad(), "trace[at + 3u].z = cell * gates.y;", "trace[at + 3u].z = cell;"),
+        (fixed(), "f32(p.step.y) / f32(clips)", "1.0 / f32(clips)"),
+        (last(), "if t + 1u < steps {", "if true {"),
+        (linear(), "i += SLICES", "i += 2u * SLICES"),
+        (linear(), " + p.source.x", ""),
+        (linear(), "weight[at + 3u * p.source.z]", "weight[at + 2u * p.source.z]"),
+        (linear(), "sums[lane] += sums[lane + others * COLUMNS];", ""),
+        (linear(), " + bias[column]", ""),
+        (linear(), "p.stride.w == 1u", "p.stride.w == 7u"),
+        (linear(), "p.channels.w + column", "column"),
+        (linear(), "(group.x + p.pad.w) * COLUMNS", "p.pad.w * COLUMNS"),
     ];
     assert_noticed(&gpu, broken);
 }
@@ -193,9 +243,9 @@ fn broken_kernels_of_training_are_noticed() {
             "min(place / p.stride.xyz + vec3<u32>(1u), p.output.yzw)",
             "place / p.stride.xyz + vec3<u32>(1u)",
         ),
-        (mean(), "+= output_grad", "= output_grad"),
-        (mean(), "clip * channels", "0u * channels"),
-        (mean(), " / f32(p.shape.y);", ";"),
+        (mean(), "+= share", "= share"),
+        (mean(), "step / p.shape.y * channels", "0u * channels"),
+        (mean(), " / f32(p.shape.y - p.shape.w);", ";"),
         (dropout(), "*= factors", "= factors"),
         (dropout(), "factors[i]", "factors[0]"),
     ];

@@ -22,7 +22,7 @@ fn device() -> Option<Device> {
 #[test]
 fn every_kernel_of_training_has_the_numbers_of_its_twin() {
     let Some(gpu) = common::gpu() else { return };
-    for case in common::train_cases::all() {
+    for case in common::train_cases::all().into_iter().chain(common::lstm_cases::all()) {
         let got = case.run(&gpu, &case.source()).expect("it runs");
         for (got, want) in got.iter().zip(&case.expected()) {
             // What neither writes is no number.

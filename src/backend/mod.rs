@@ -52,10 +52,11 @@ impl Pass {
     /// The share of features that dropout sets to zero; the rest grows by what makes up for it (DeepMind's recipe).
     pub const DROPOUT: f32 = 0.5;
 
-    /// What dropout multiplies so many features by: nought, or what makes up for it. Empty without dropout.
-    pub fn factors(&self, features: usize) -> Vec<f32> {
+    /// What dropout multiplies so many features by, which step `step` of the plan gives: nought, or what makes up for it. Empty
+    /// without dropout.
+    pub fn factors(&self, step: usize, features: usize) -> Vec<f32> {
         let Some(seed) = self.dropout else { return Vec::new() };
-        let mut random = SplitMix64::new(seed);
+        let mut random = SplitMix64::with_path(seed, &[step as u64]);
         let kept = 1.0 / (1.0 - Pass::DROPOUT);
         let mut draw = || if random.symmetric() < 2.0 * Pass::DROPOUT - 1.0 { 0.0 } else { kept };
         (0..features).map(|_| draw()).collect()

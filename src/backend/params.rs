@@ -6,10 +6,12 @@ use bytemuck::{Pod, Zeroable};
 
 mod flow;
 mod gemm;
+mod lstm;
 mod train;
 
 pub use flow::FlowParams;
 pub use gemm::{GemmParams, WinoParams};
+pub use lstm::LstmParams;
 pub use train::{NormParams, PartsParams};
 
 use crate::plan::{Buffer, Kernel, Plan, Step, Window};
@@ -58,7 +60,8 @@ pub struct PoolParams {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable, PartialEq, Eq)]
 pub struct MeanParams {
-    /// Clips, time steps, stored channels in groups of four; the last is unused.
+    /// Clips, time steps, stored channels of the output in groups of four, the first time step that counts. Streams that stand
+    /// side by side are as many more time steps: in memory it is the same.
     pub shape: [u32; 4],
 }
 
@@ -163,10 +166,14 @@ impl PoolParams {
 impl MeanParams {
     /// The parameters of a mean over time.
     pub fn new(plan: &Plan, step: &Step) -> MeanParams {
-        let input = &plan.buffers[step.input];
-        MeanParams {
-            shape: [input.shape.n as u32, input.shape.t as u32, (input.stored_channels() / 4) as u32, 0],
-        }
+        let (input, output) = (&plan.buffers[step.input], &plan.buffers[step.output]);
+        let channels = output.stored_channels();
+        let steps = input.shape.t * input.stored_channels() / channels;
+        let first = match step.kernel {
+            Kernel::TimeMean(first) => first,
+            _ => 0,
+        };
+        MeanParams { shape: [input.shape.n as u32, steps as u32, (channels / 4) as u32, first as u32] }
     }
 }
 
@@ -191,6 +198,8 @@ pub enum Params {
     Norm(NormParams),
     /// Parts of a sum.
     Parts(PartsParams),
+    /// A time step of long short-term memory.
+    Lstm(LstmParams),
 }
 
 impl Params {
@@ -201,7 +210,8 @@ impl Params {
             Kernel::MaxPool(window) | Kernel::AvgPool(window) => {
                 Params::Pool(PoolParams::new(plan, step, window))
             }
-            Kernel::TimeMean => Params::Mean(MeanParams::new(plan, step)),
+            Kernel::Lstm { .. } => Params::Lstm(LstmParams::new(plan, step, false)),
+            Kernel::TimeMean(_) => Params::Mean(MeanParams::new(plan, step)),
         }
     }
 
@@ -234,6 +244,10 @@ impl Params {
             }
             Params::Parts(mut p) => {
                 p.shape[2] = first;
+                bytemuck::bytes_of(&p).to_vec()
+            }
+            Params::Lstm(mut p) => {
+                p.step[3] = first;
                 bytemuck::bytes_of(&p).to_vec()
             }
             Params::Mean(p) => bytemuck::bytes_of(&p).to_vec(),

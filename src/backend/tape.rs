@@ -38,7 +38,8 @@ impl Tape {
     /// Runs the plan.
     ///
     /// # Shapes
-    /// `input` `[N, T, H, W, C]` of the plan's first buffer; returns logits `[N, classes padded to fours]`.
+    /// `input` `[N, T, H, W, C]` of the plan's first buffer; returns the logits of [`Plan::scored`], `[N, classes padded to fours]` or
+    /// `[N, T, ..]`.
     ///
     /// # Errors
     /// What the device reports.

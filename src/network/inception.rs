@@ -1,6 +1,7 @@
 //! The endpoints of I3D in order (facts of DeepMind's `i3d.py`), and the units that they consist of.
 
 use super::Network;
+use super::node::{Form, Nodes, Operation, Place, Pool, unit};
 
 /// Batch-norm epsilon: Sonnet 1's default, 1e-3, with no gamma. (PyTorch's and Sonnet 2's default of 1e-5 gives
 /// other logits.)
@@ -47,15 +48,6 @@ pub enum Block {
     Logits,
 }
 
-/// A pooling window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
-    /// Window `[T, H, W]`.
-    pub window: [usize; 3],
-    /// Stride `[T, H, W]`.
-    pub stride: [usize; 3],
-}
-
 /// Output channels of the units of an Inception module.
 #[derive(Debug, Clone, Copy)]
 pub struct Mixed {
@@ -89,12 +81,12 @@ impl Mixed {
     /// The max pool that opens `Branch_3`: 3x3x3, stride 1.
     pub const POOL: Pool = Pool { window: [3, 3, 3], stride: [1, 1, 1] };
 
-    /// Name of the 3x3x3 unit of `Branch_2` in the module `endpoint`.
+    /// Name of the 3x3x3 unit of `Branch_2` in the module `endpoint`, with or without scope.
     ///
     /// The one irregular name of the checkpoints: DeepMind's code, like TF-slim's before it, calls this unit
     /// `Conv3d_0a_3x3` in `Mixed_5b` and `Conv3d_0b_3x3` everywhere else.
     pub fn branch_2_3x3(endpoint: &str) -> &'static str {
-        if endpoint == "Mixed_5b" { "Branch_2/Conv3d_0a_3x3" } else { "Branch_2/Conv3d_0b_3x3" }
+        if endpoint.ends_with("Mixed_5b") { "Branch_2/Conv3d_0a_3x3" } else { "Branch_2/Conv3d_0b_3x3" }
     }
 }
 
@@ -137,152 +129,93 @@ pub const ENDPOINTS: [Endpoint; 17] = [
     Endpoint { name: "Logits", block: Block::Logits },
 ];
 
-/// One operation of the network: what a [`Block`] consists of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// The endpoint it belongs to.
-    pub endpoint: &'static str,
-    /// Full name, for example `Mixed_3b/Branch_3/MaxPool3d_0a_3x3`.
-    pub name: String,
-    /// What it computes.
-    pub operation: Operation,
-    /// What it reads.
-    pub source: Source,
-    /// Where it writes.
-    pub target: Target,
+/// Whether kernels and windows reach over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Time {
+    /// As in I3D.
+    Inflated,
+    /// The two-dimensional network before inflation, on every frame by itself: one time step of every kernel and window.
+    Flat,
 }
 
-/// What a [`Node`] computes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Convolution with SAME padding and folded batch norm, ReLU where the unit has batch norm.
-    Conv(Unit),
-    /// Max pool with SAME padding.
-    MaxPool(Pool),
-    /// Average pool over `[2, g, g]` without padding; g is the final grid.
-    AvgPool,
-    /// Mean over time.
-    TimeMean,
-}
-
-/// What a [`Node`] reads: a convolution as many channels as its unit has inputs, a pool all of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The output of the endpoint before.
-    Endpoint,
-    /// Channels of a tensor inside the endpoint, from `first` on.
-    Inner {
-        /// The tensor's name.
-        tensor: String,
-        /// First channel.
-        first: usize,
-    },
-}
-
-/// Where a [`Node`] writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Channels of the endpoint's output, from `first` on.
-    Endpoint {
-        /// First channel.
-        first: usize,
-    },
-    /// Channels of a tensor inside the endpoint, from `first` on.
-    Inner {
-        /// The tensor's name.
-        tensor: String,
-        /// First channel.
-        first: usize,
-    },
-}
-
-/// One convolution with all its sizes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// DeepMind's name, for example `Mixed_3b/Branch_1/Conv3d_0b_3x3`.
-    pub name: String,
-    /// Kernel `[kT, kH, kW]`.
-    pub kernel: [usize; 3],
-    /// Stride `[T, H, W]`.
-    pub stride: [usize; 3],
-    /// Input channels.
-    pub in_channels: usize,
-    /// Output channels.
-    pub out_channels: usize,
-    /// Batch norm and ReLU follow; otherwise a bias and nothing (the classifier).
-    pub batch_norm: bool,
-}
-
-impl Unit {
-    /// Number of weights, `kT * kH * kW * Cin * Cout`.
-    pub fn weights(&self) -> usize {
-        self.kernel.iter().product::<usize>() * self.in_channels * self.out_channels
+impl Time {
+    fn of(self, [t, h, w]: [usize; 3]) -> [usize; 3] {
+        match self {
+            Time::Inflated => [t, h, w],
+            Time::Flat => [1, h, w],
+        }
     }
 }
 
-/// The network as a list of operations in the order in which they run.
-pub(super) fn nodes(network: &Network) -> Vec<Node> {
-    let output = |first| Target::Endpoint { first };
-    let into = |tensor: &str, first| Target::Inner { tensor: tensor.into(), first };
-    let from = |tensor: &str, first| Source::Inner { tensor: tensor.into(), first };
-    let mut nodes = Vec::new();
-    let mut channels = network.in_channels;
-    for Endpoint { name: endpoint, block } in ENDPOINTS {
-        let mut push = |name: String, operation, source, target| {
-            nodes.push(Node { endpoint, name, operation, source, target });
-        };
-        let unit = |name: &str, kernel, stride, in_channels, out_channels| Unit {
-            name: name.to_string(),
-            kernel,
-            stride,
-            in_channels,
-            out_channels,
-            batch_norm: true,
-        };
+/// All endpoints before the head, on `channels` of the clip from `first` on. Names begin with `scope`. `Mixed_5c` is written to
+/// `features`, whose channels the result counts.
+///
+/// The flat network carries the names of the inflated one, so that inflation finds every unit under its own name.
+pub(super) fn trunk(
+    nodes: &mut Nodes<'_>,
+    time: Time,
+    scope: &str,
+    (first, mut channels): (usize, usize),
+    features: &Place,
+) -> usize {
+    let network = nodes.network;
+    let mut source = Place::new(Place::INPUT, first);
+    for Endpoint { name, block } in ENDPOINTS {
+        let endpoint = format!("{scope}{name}");
+        let target = if name == LAST { features.clone() } else { Place::new(&endpoint, 0) };
         match block {
             Block::Conv { out, kernel, stride } => {
                 let out = network.channels(out);
-                let unit = unit(endpoint, kernel, stride, channels, out);
-                push(endpoint.into(), Operation::Conv(unit), Source::Endpoint, output(0));
+                let mut unit = unit(&endpoint, time.of(kernel), [channels, out], Form::Norm);
+                unit.stride = time.of(stride);
+                nodes.push(&endpoint, Operation::Conv(unit), source, target.clone());
                 channels = out;
             }
-            Block::MaxPool(pool) => {
-                push(endpoint.into(), Operation::MaxPool(pool), Source::Endpoint, output(0));
+            Block::MaxPool(Pool { window, stride }) => {
+                let pool = Pool { window: time.of(window), stride: time.of(stride) };
+                nodes.push(&endpoint, Operation::MaxPool(pool), source, target.clone());
             }
             Block::Mixed(mixed) => {
-                let Mixed { b0, b1a, b1b, b2a, b2b, b3b } = mixed.scaled(network);
-                let mut conv = |branch: &str, size, source, in_channels, out, target| {
-                    let name = format!("{endpoint}/{branch}");
-                    let unit = unit(&name, [size; 3], [1; 3], in_channels, out);
-                    push(name, Operation::Conv(unit), source, target);
-                };
-                // The inputs of both 3x3x3 units are one tensor: the three units that read the module's input stand
-                // side by side, and so do the two that follow, so that a backend can run them together.
-                let reduced = format!("{endpoint}/Branch_1+2/Conv3d_0a_1x1");
-                let branch_2 = Mixed::branch_2_3x3(endpoint);
-                conv("Branch_0/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b0, output(0));
-                conv("Branch_1/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b1a, into(&reduced, 0));
-                conv("Branch_2/Conv3d_0a_1x1", 1, Source::Endpoint, channels, b2a, into(&reduced, b1a));
-                conv("Branch_1/Conv3d_0b_3x3", 3, from(&reduced, 0), b1a, b1b, output(b0));
-                conv(branch_2, 3, from(&reduced, b1a), b2a, b2b, output(b0 + b1b));
-                let pool = format!("{endpoint}/Branch_3/MaxPool3d_0a_3x3");
-                push(pool.clone(), Operation::MaxPool(Mixed::POOL), Source::Endpoint, into(&pool, 0));
-                let name = format!("{endpoint}/Branch_3/Conv3d_0b_1x1");
-                let last = unit(&name, [1; 3], [1; 3], channels, b3b);
-                push(name, Operation::Conv(last), from(&pool, 0), output(b0 + b1b + b2b));
-                channels = b0 + b1b + b2b + b3b;
+                channels =
+                    module(nodes, time, &endpoint, mixed.scaled(network), (channels, &source), &target);
             }
-            Block::Logits => {
-                push(FEATURES.into(), Operation::AvgPool, Source::Endpoint, into(FEATURES, 0));
-                let classifier = Unit {
-                    batch_norm: false,
-                    ..unit(LOGITS_PER_STEP, [1; 3], [1; 3], channels, network.classes)
-                };
-                let name = classifier.name.clone();
-                push(name, Operation::Conv(classifier), from(FEATURES, 0), into(LOGITS_PER_STEP, 0));
-                push(endpoint.into(), Operation::TimeMean, from(LOGITS_PER_STEP, 0), output(0));
-            }
+            Block::Logits => break,
         }
+        source = target;
     }
-    nodes
+    channels
+}
+
+/// The last endpoint before the head.
+const LAST: &str = "Mixed_5c";
+
+/// An Inception module from `channels` of `source` into channels of `target` from its first on; gives how many.
+fn module(
+    nodes: &mut Nodes<'_>,
+    time: Time,
+    endpoint: &str,
+    Mixed { b0, b1a, b1b, b2a, b2b, b3b }: Mixed,
+    (channels, source): (usize, &Place),
+    target: &Place,
+) -> usize {
+    let branch_2 = Mixed::branch_2_3x3(endpoint);
+    // The inputs of both 3x3x3 units are one tensor: the three units that read the module's input stand side by side, and so do
+    // the two that follow, so that a backend can run them together.
+    let reduced = |first| Place::new(format!("{endpoint}/Branch_1+2/Conv3d_0a_1x1"), first);
+    let output = |first| Place::new(&target.tensor, target.first + first);
+    let mut conv = |branch: &str, size: usize, from: Place, inputs: usize, outputs: usize, to: Place| {
+        nodes.conv(&format!("{endpoint}/{branch}"), time.of([size; 3]), [inputs, outputs], from, to);
+    };
+    conv("Branch_0/Conv3d_0a_1x1", 1, source.clone(), channels, b0, output(0));
+    conv("Branch_1/Conv3d_0a_1x1", 1, source.clone(), channels, b1a, reduced(0));
+    conv("Branch_2/Conv3d_0a_1x1", 1, source.clone(), channels, b2a, reduced(b1a));
+    conv("Branch_1/Conv3d_0b_3x3", 3, reduced(0), b1a, b1b, output(b0));
+    conv(branch_2, 3, reduced(b1a), b2a, b2b, output(b0 + b1b));
+    let pool = format!("{endpoint}/Branch_3/MaxPool3d_0a_3x3");
+    let Pool { window, stride } = Mixed::POOL;
+    let window = Pool { window: time.of(window), stride };
+    nodes.push(&pool, Operation::MaxPool(window), source.clone(), Place::new(&pool, 0));
+    let last = format!("{endpoint}/Branch_3/Conv3d_0b_1x1");
+    nodes.conv(&last, [1; 3], [channels, b3b], Place::new(&pool, 0), output(b0 + b1b + b2b));
+    b0 + b1b + b2b + b3b
 }

@@ -3,16 +3,18 @@
 //! Names are DeepMind's, verbatim, without the `RGB/inception_i3d/` or `Flow/inception_i3d/` scope prefix
 //! (source: deepmind/kinetics-i3d, `i3d.py`).
 
+mod heads;
 mod inception;
+mod node;
 mod shape;
 mod system;
 
 pub use inception::{
     BATCH_NORM_EPSILON, Block, ENDPOINTS, Endpoint, FEATURES, LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Mixed,
-    Node, Operation, Pool, Source, Target, Unit,
 };
+pub use node::{Form, Node, Operation, Place, Pool, Unit};
 pub use shape::{Shape, same_padding};
-pub use system::System;
+pub use system::{Input, Protocol, System};
 
 use crate::error::{Error, Result};
 
@@ -59,6 +61,17 @@ impl std::fmt::Display for Stream {
     }
 }
 
+/// One stream's trunk in a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tower {
+    /// What its units' names begin with.
+    pub scope: &'static str,
+    /// First channel of the clip that it reads.
+    pub first: usize,
+    /// Channels that it reads.
+    pub channels: usize,
+}
+
 /// One network: everything that decides its shapes.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Network {
@@ -81,9 +94,60 @@ impl Network {
         Network { system: System::I3d, in_channels, classes, width: 1.0, input_size: 224 }
     }
 
+    /// A system's network of the paper's size for what it sees.
+    pub const fn new(system: System, input: Input, classes: usize) -> Network {
+        let (in_channels, input_size) = (system.channels(input), system.input_size());
+        Network { system, in_channels, classes, width: 1.0, input_size }
+    }
+
+    /// What this network sees, where its channel count says so.
+    pub fn input(&self) -> Option<Input> {
+        self.system.input(self.in_channels)
+    }
+
     /// The stream this network belongs to, where its channel count says so.
-    pub const fn stream(&self) -> Option<Stream> {
-        Stream::from_channels(self.in_channels)
+    pub fn stream(&self) -> Option<Stream> {
+        match self.input()? {
+            Input::One(stream) => Some(stream),
+            Input::Both => None,
+        }
+    }
+
+    /// The trunks of a network that has one per stream, or its only one.
+    pub fn towers(&self) -> Vec<Tower> {
+        let channels = self.in_channels;
+        if self.input() != Some(Input::Both) {
+            return vec![Tower { scope: "", first: 0, channels }];
+        }
+        let first = system::BESIDE;
+        let rgb = Tower { scope: "RGB/", first: 0, channels: Stream::Rgb.channels() };
+        vec![rgb, Tower { scope: "Flow/", first, channels: channels - first }]
+    }
+
+    /// The shortest clip, in time steps, that yields a logit.
+    pub const fn min_frames(&self) -> usize {
+        match self.system {
+            System::I3d => MIN_FRAMES,
+            _ => 1,
+        }
+    }
+
+    /// The tensor that the classifier reads, one vector per time step, where there is a single one.
+    pub fn features(&self) -> Option<&'static str> {
+        match self.system {
+            System::ConvNetLstm => Some("LSTM"),
+            System::ConvNet3d => Some("fc7"),
+            System::TwoStream if self.input() == Some(Input::Both) => None,
+            System::TwoStream | System::Fused | System::I3d => Some(FEATURES),
+        }
+    }
+
+    /// The endpoint whose logits the loss is taken of: those of every time step where an LSTM gives them, else the result.
+    pub const fn scored(&self) -> &'static str {
+        match self.system {
+            System::ConvNetLstm => LOGITS_PER_STEP,
+            _ => LOGITS,
+        }
     }
 
     /// Fails with a sentence where the description cannot be built.
@@ -114,47 +178,29 @@ impl Network {
 
     /// Every operation of the network in the order in which it runs.
     pub fn nodes(&self) -> Vec<Node> {
-        inception::nodes(self)
+        heads::nodes(self)
     }
 
-    /// Every convolution of the network in the order in which it runs, the classifier last.
+    /// Every layer with parameters in the order in which it runs, the classifier last.
     pub fn units(&self) -> Vec<Unit> {
-        let conv = |node: Node| match node.operation {
-            Operation::Conv(unit) => Some(unit),
+        let unit = |node: Node| match node.operation {
+            Operation::Conv(unit) | Operation::Linear(unit) | Operation::Lstm(unit) => Some(unit),
             _ => None,
         };
-        self.nodes().into_iter().filter_map(conv).collect()
+        self.nodes().into_iter().filter_map(unit).collect()
     }
 
-    /// Every stored variable with its shape, DeepMind's names without scope prefix, in unit order:
-    /// `<unit>/conv_3d/w` `[kT, kH, kW, Cin, Cout]`, then `<unit>/batch_norm/{beta,moving_mean,moving_variance}` `[Cout]`,
-    /// or `<unit>/conv_3d/b` `[Cout]` for the classifier.
+    /// Every stored variable with its shape, in the order of units: see [`Unit::variables`].
     pub fn variables(&self) -> Vec<(String, Vec<usize>)> {
-        let mut variables = Vec::new();
-        for unit in self.units() {
-            let [kt, kh, kw] = unit.kernel;
-            variables.push((
-                format!("{}/conv_3d/w", unit.name),
-                vec![kt, kh, kw, unit.in_channels, unit.out_channels],
-            ));
-            if unit.batch_norm {
-                for vector in ["beta", "moving_mean", "moving_variance"] {
-                    variables.push((format!("{}/batch_norm/{vector}", unit.name), vec![unit.out_channels]));
-                }
-            } else {
-                variables.push((format!("{}/conv_3d/b", unit.name), vec![unit.out_channels]));
-            }
-        }
-        variables
+        self.units().iter().flat_map(Unit::variables).collect()
     }
 
-    /// Trainable parameters: convolution weights, batch-norm offsets and the classifier's bias (moving averages
-    /// are statistics, not parameters). 12,689,984 for RGB and 12,668,032 for flow with 400 classes.
+    /// Trainable parameters: weights, batch-norm offsets and biases (moving averages are statistics, not parameters). 12,689,984 for RGB and 12,668,032 for flow with 400 classes.
     pub fn parameters(&self) -> usize {
         self.units().iter().map(|u| u.weights() + u.out_channels).sum()
     }
 
-    /// Time steps of the logits for a clip of `frames`: `ceil(frames / 8) - 1`, zero for clips below 9 frames.
+    /// Time steps of I3D's logits for a clip of `frames`: `ceil(frames / 8) - 1`, zero for clips below 9 frames.
     pub fn logit_steps(&self, frames: usize) -> usize {
         frames.div_ceil(2).div_ceil(2).div_ceil(2).saturating_sub(1)
     }

@@ -58,3 +58,21 @@ fn any_width_gives_channels_in_fours() {
         assert_eq!(classifier.out_channels, 7);
     }
 }
+
+#[test]
+fn the_paper_counts_the_same_parameters() {
+    let both = |system, input| Network::new(system, input, 400).parameters();
+    let rgb = Input::One(Stream::Rgb);
+    let (flow, all) = (Input::One(Stream::Flow), Input::Both);
+    for (system, input, want) in [
+        (System::ConvNetLstm, rgb, 8_945_600),
+        (System::ConvNet3d, rgb, 79_634_576),
+        (System::TwoStream, all, 12_058_560),
+        (System::TwoStream, rgb, 5_592_624 + 410_000),
+        (System::TwoStream, flow, 5_645_936 + 410_000),
+        (System::Fused, all, 39_755_824),
+    ] {
+        assert_eq!(both(system, input), want, "{system} {input:?}");
+    }
+    assert_eq!(both(System::I3d, rgb) + both(System::I3d, flow), 25_358_016);
+}

@@ -51,7 +51,7 @@ pub(super) fn sizes(buffers: &[Buffer]) -> Vec<u64> {
 /// writing.
 fn neighbours(steps: &[Step], id: BufferId) -> impl Iterator<Item = BufferId> {
     let single = steps.iter().map(|s| (s.input, s.output));
-    let mean = |step: &Step| step.kernel == Kernel::TimeMean;
+    let mean = |step: &Step| matches!(step.kernel, Kernel::TimeMean(_));
     let pairs = steps.windows(2).filter(move |pair| pair[0].output == pair[1].input && !mean(&pair[1]));
     let heads = steps.windows(3).filter(move |head| mean(&head[2]));
     let all = single

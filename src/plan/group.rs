@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{BufferId, Kernel, Plan, Step};
+use super::{BufferId, Kernel, Plan, Step, Window};
 
 /// Neighbouring steps of a plan that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Plan {
         let cubic = |step: &Step| convolves(step, [3; 3]);
         match steps {
             [a, b, rest @ ..] if matches!(a.kernel, Kernel::AvgPool(_)) && pointwise(b) => {
-                let mean = rest.first().is_some_and(|step| step.kernel == Kernel::TimeMean);
+                let mean = rest.first().is_some_and(|step| step.kernel == Kernel::TimeMean(0));
                 Group::Head(first..first + 2 + usize::from(mean))
             }
             [a, b, ..] if pointwise(a) && pointwise(b) && self.side_by_side(a, b) => {
@@ -92,6 +92,15 @@ impl Plan {
         };
         let positions = |step: &Step| self.buffers[step.output].shape.thw();
         a.input == b.input && window(a) == window(b) && positions(a) == positions(b)
+    }
+
+    /// Whether the step is a fully connected layer: every output position sees a row of inputs of its own.
+    pub fn is_linear(&self, step: &Step) -> bool {
+        let (from, to) = (self.buffers[step.input].shape, self.buffers[step.output].shape);
+        let covers = |window: Window| window.size == [1, from.h, from.w] && window.pad_before == [0; 3];
+        matches!(step.kernel, Kernel::Conv { window, .. } if covers(window))
+            && from.t == to.t
+            && [to.h, to.w] == [1; 2]
     }
 
     /// Whether `b` alone reads what `a` alone writes.

@@ -2,7 +2,6 @@
 
 use super::{Plan, Precision};
 use crate::error::{Error, Result};
-use crate::network::MIN_FRAMES;
 
 /// What a device lets one buffer and one binding hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl Plan {
                 .is_ok_and(|plan| plan.with_precision(self.precision).excess(limits).is_none())
         };
         // Sizes grow with the length, so the answer is found by bisection between a length that fits and one that does not.
-        let (mut low, mut high) = (MIN_FRAMES, self.frames + 1);
+        let (mut low, mut high) = (self.network.min_frames(), self.frames + 1);
         if !fits(low) {
             return None;
         }

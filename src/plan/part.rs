@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{Builder, INPUT, Kernel, Plan, buffer};
 use crate::error::{Error, Result};
-use crate::network::{MIN_FRAMES, Network};
+use crate::network::Network;
 
 /// Which endpoints a part computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Plan {
         wanted: TimeRange,
     ) -> Result<(Plan, TimeRange)> {
         network.validate()?;
-        if batch == 0 || frames < MIN_FRAMES {
+        if batch == 0 || frames < network.min_frames() {
             // The whole plan has the sentence for it.
             return Plan::new(network, batch, frames).map(|plan| (plan, 0..frames));
         }
@@ -104,7 +104,8 @@ impl Plan {
 fn reads(kernel: &Kernel, out: &TimeRange, length: usize) -> TimeRange {
     let window = match kernel {
         Kernel::Conv { window, .. } | Kernel::MaxPool(window) | Kernel::AvgPool(window) => window,
-        Kernel::TimeMean => return 0..length,
+        Kernel::Lstm { .. } => return 0..out.end,
+        Kernel::TimeMean(first) => return *first..length,
     };
     let first = |at: usize| (at * window.stride[0]) as isize - window.pad_before[0];
     let start = first(out.start).max(0) as usize;

@@ -24,10 +24,10 @@ impl Precision {
         }
     }
 
-    /// How the weights of `unit` are stored. The classifier, which alone has no batch norm, keeps 32 bits: it is small,
-    /// and its outputs are the result.
-    pub const fn of_weights(self, unit: &Unit) -> Precision {
-        if unit.batch_norm { self } else { Precision::F32 }
+    /// How the weights of `unit` are stored. What has no batch norm behind it, the classifier and an LSTM, keeps 32 bits: the
+    /// classifier is small, and its outputs are the result.
+    pub fn of_weights(self, unit: &Unit) -> Precision {
+        if unit.batch_norm() { self } else { Precision::F32 }
     }
 }
 
@@ -56,7 +56,9 @@ impl Plan {
         for step in &self.steps {
             let head = match step.kernel {
                 Kernel::AvgPool(_) => &[step.output][..],
-                Kernel::TimeMean | Kernel::Conv { relu: false, .. } => &[step.input, step.output],
+                Kernel::TimeMean(_) | Kernel::Lstm { .. } | Kernel::Conv { relu: false, .. } => {
+                    &[step.input, step.output]
+                }
                 Kernel::MaxPool(_) | Kernel::Conv { .. } => &[],
             };
             head.iter().for_each(|&id| self.buffers[id].precision = Precision::F32);

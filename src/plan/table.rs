@@ -54,7 +54,9 @@ fn kernel(step: &Step) -> String {
         Kernel::Conv { window: w, .. } => window("conv", w),
         Kernel::MaxPool(w) => window("max", w),
         Kernel::AvgPool(w) => window("avg", w),
-        Kernel::TimeMean => "mean over time".into(),
+        Kernel::Lstm { .. } => "lstm".into(),
+        Kernel::TimeMean(0) => "mean over time".into(),
+        Kernel::TimeMean(_) => "last time step".into(),
     }
 }
 

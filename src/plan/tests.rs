@@ -1,7 +1,7 @@
 //! Totals of the paper's network, aliasing rules, and the limits sentence.
 
 use super::*;
-use crate::network::{Network, Stream};
+use crate::network::{FEATURES, Network, Stream};
 
 fn rgb(frames: usize) -> Plan {
     Plan::new(&Network::i3d(Stream::Rgb, 400), 1, frames).expect("the paper's network plans")

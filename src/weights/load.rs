@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Checkpoint, Tensor, names};
 use crate::error::{Error, Result};
-use crate::network::{BATCH_NORM_EPSILON, LOGITS_PER_STEP, Network, Stream, Unit};
+use crate::network::{BATCH_NORM_EPSILON, Form, LOGITS_PER_STEP, Network, Stream, Unit};
 use crate::random::SplitMix64;
 
 /// Folded parameters of a network.
@@ -23,7 +23,8 @@ pub struct Weights {
 ///
 /// # Shapes
 ///
-/// `kernel` `[kT, kH, kW, Cin, Cout]`, `bias` `[Cout]`.
+/// `kernel` `[kT, kH, kW, Cin, Cout]`, `bias` `[Cout]`. Of an LSTM `kernel` `[inputs + hidden, 4 hidden]`; behind the bias
+/// stand means and variances, `[steps, 9 hidden]` each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitWeights {
     /// Convolution weights, batch norm folded in.
@@ -108,7 +109,7 @@ pub(super) fn load(checkpoint: &Checkpoint, network: &Network) -> Result<(Weight
         return Err(Error::checkpoint(
             place,
             format!(
-                "holds the tensor {first}{}, which I3D does not have: it is of another network, or save the model's \
+                "holds the tensor {first}{}, which the network does not have: it is of another one, or save the model's \
                  variables alone",
                 and_others(report.unused.len())
             ),
@@ -164,13 +165,15 @@ fn whole_network_mismatch(checkpoint: &Checkpoint, network: &Network) -> Result<
     }
 }
 
-/// Batch norm without scale, `(conv - mean) / sqrt(variance + eps) + beta`, and its convolution as one convolution.
+/// Batch norm without scale, `(conv - mean) / sqrt(variance + eps) + beta`, and its convolution as one convolution. That of
+/// an LSTM, which differs from step to step, stays as it is.
 fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<UnitWeights> {
-    let values = |variable: &str| {
-        let name = format!("{}/{variable}", unit.name);
+    let variables = unit.variables();
+    let values = |index: usize| {
+        let (name, _) = &variables[index];
         let at = |problem: String| Error::checkpoint(format!("{place}: tensor {name}"), problem);
         let data =
-            tensors.get(&name).map(|tensor| tensor.data.as_slice()).ok_or_else(|| at("is missing".into()))?;
+            tensors.get(name).map(|tensor| tensor.data.as_slice()).ok_or_else(|| at("is missing".into()))?;
         match data.iter().position(|x| !x.is_finite()) {
             None => Ok(data),
             Some(i) => Err(at(format!(
@@ -180,20 +183,19 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
             ))),
         }
     };
-    let weights = values("conv_3d/w")?;
-    if !unit.batch_norm {
-        return Ok(UnitWeights { kernel: weights.to_vec(), bias: values("conv_3d/b")?.to_vec() });
+    let (weights, offset) = (values(0)?, values(1)?);
+    if unit.form == Form::Bias {
+        return Ok(UnitWeights { kernel: weights.to_vec(), bias: offset.to_vec() });
     }
-    let (beta, mean, variance) = (
-        values("batch_norm/beta")?,
-        values("batch_norm/moving_mean")?,
-        values("batch_norm/moving_variance")?,
-    );
+    let (mean, variance) = (values(2)?, values(3)?);
     if let Some(i) = variance.iter().position(|&v| v < 0.0) {
         return Err(Error::checkpoint(
-            format!("{place}: tensor {}/batch_norm/moving_variance", unit.name),
+            format!("{place}: tensor {}", variables[3].0),
             format!("holds {} at index {i}, expected no negative variance: download it again", variance[i]),
         ));
+    }
+    if unit.form == Form::Lstm {
+        return Ok(UnitWeights { kernel: weights.to_vec(), bias: [offset, mean, variance].concat() });
     }
     // In f64, so that folding rounds once.
     let epsilon = f64::from(BATCH_NORM_EPSILON);
@@ -202,7 +204,7 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
     for channels in weights.chunks_exact(unit.out_channels) {
         kernel.extend(channels.iter().zip(&inverse).map(|(&w, s)| (f64::from(w) * s) as f32));
     }
-    let bias = beta
+    let bias = offset
         .iter()
         .zip(mean)
         .zip(&inverse)
@@ -216,7 +218,7 @@ fn fold(place: &str, tensors: &BTreeMap<String, Tensor>, unit: &Unit) -> Result<
 pub(super) fn width(tensors: &BTreeMap<String, Tensor>, stem_channels: usize) -> f64 {
     let fallback = stem_channels as f64 / 64.0;
     let (mut low, mut high) = (0f64, 16f64);
-    for unit in Network::i3d(Stream::Rgb, 1).units().iter().filter(|unit| unit.batch_norm) {
+    for unit in Network::i3d(Stream::Rgb, 1).units().iter().filter(|unit| unit.batch_norm()) {
         let tensor = tensors.get(&format!("{}/conv_3d/w", unit.name));
         let Some(&found) = tensor.and_then(|tensor| tensor.shape.last()) else {
             continue;
@@ -243,10 +245,14 @@ impl Weights {
             .map(|unit| {
                 let fan_in = (unit.weights() / unit.out_channels.max(1)).max(1);
                 // Uniform on [-a, a] has variance a^2 / 3; ReLU halves the second moment, the classifier has none.
-                let variance = if unit.batch_norm { 2.0 } else { 1.0 } / fan_in as f64;
+                let variance = if unit.batch_norm() { 2.0 } else { 1.0 } / fan_in as f64;
                 let bound = (3.0 * variance).sqrt() as f32;
                 let kernel = (0..unit.weights()).map(|_| bound * random.symmetric()).collect();
-                let bias = (0..unit.out_channels).map(|_| 0.1 * random.symmetric()).collect();
+                let mut bias: Vec<f32> = (0..unit.out_channels).map(|_| 0.1 * random.symmetric()).collect();
+                if unit.form == Form::Lstm {
+                    bias.resize(bias.len() + unit.statistics(), 0.0);
+                    bias.extend((0..unit.statistics()).map(|_| 1.0 + 0.5 * random.symmetric()));
+                }
                 UnitWeights { kernel, bias }
             })
             .collect();

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::network::{BATCH_NORM_EPSILON, LOGITS_PER_STEP, Network, Stream, System};
+use crate::network::{BATCH_NORM_EPSILON, Form, Input, LOGITS_PER_STEP, Network, Stream, System};
 use crate::plan::Precision;
 
 /// Where a checkpoint came from.
@@ -61,7 +61,7 @@ pub struct Tensor {
 /// What a safetensors file of this project says about itself; empty for other formats.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Metadata {
-    /// `i3d-inception-v1`.
+    /// `i3d-inception-v1`, or the name of another of the paper's systems.
     pub architecture: Option<String>,
     /// The network's stream.
     pub stream: Option<Stream>,
@@ -81,6 +81,22 @@ pub struct Metadata {
     pub name: Option<String>,
 }
 
+/// What a file's `architecture` says for a system.
+fn architecture(system: System) -> &'static str {
+    match system {
+        System::I3d => safetensors_file::ARCHITECTURE,
+        other => other.name(),
+    }
+}
+
+impl Metadata {
+    /// The system whose network it is: I3D, unless it says otherwise.
+    pub fn system(&self) -> System {
+        let named = |system: &System| self.architecture.as_deref() == Some(architecture(*system));
+        System::ALL.into_iter().find(named).unwrap_or(System::I3d)
+    }
+}
+
 /// Tensors under their own names, names left out, metadata.
 type Found = (Vec<(String, Tensor)>, Vec<String>, Metadata);
 
@@ -88,7 +104,7 @@ type Found = (Vec<(String, Tensor)>, Vec<String>, Metadata);
 ///
 /// # Shapes
 ///
-/// `<unit>/conv_3d/w` `[kT, kH, kW, Cin, Cout]`; every other variable `[Cout]`.
+/// Those of [`crate::network::Unit::variables`]: `<unit>/conv_3d/w` `[kT, kH, kW, Cin, Cout]`, every other variable `[Cout]`.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     /// The name for error messages.
@@ -136,23 +152,21 @@ impl Checkpoint {
         let Weights { network, units } = weights;
         let mut tensors = BTreeMap::new();
         for (unit, values) in network.units().iter().zip(units) {
-            let [kt, kh, kw] = unit.kernel;
-            let mut add = |name: &str, shape: Vec<usize>, data: Vec<f32>| {
-                tensors.insert(format!("{}/{name}", unit.name), Tensor { shape, data })
+            let (offset, fixed) = values.bias.split_at(unit.out_channels);
+            let (mean, variance) = match unit.form {
+                Form::Lstm => fixed.split_at(unit.statistics()),
+                _ => (&[][..], &[][..]),
             };
-            let kernel_shape = vec![kt, kh, kw, unit.in_channels, unit.out_channels];
-            add("conv_3d/w", kernel_shape, values.kernel.clone());
-            let vector = |value: f32| vec![value; unit.out_channels];
-            if unit.batch_norm {
-                add("batch_norm/beta", vec![unit.out_channels], values.bias.clone());
-                add("batch_norm/moving_mean", vec![unit.out_channels], vector(0.0));
-                let variance = vector(1.0 - BATCH_NORM_EPSILON);
-                add("batch_norm/moving_variance", vec![unit.out_channels], variance);
-            } else {
-                add("conv_3d/b", vec![unit.out_channels], values.bias.clone());
+            let own = [&values.kernel[..], offset, mean, variance];
+            for ((name, shape), own) in unit.variables().into_iter().zip(own) {
+                // Variances from which eps makes one, and means of zero.
+                let rest = if name.ends_with("variance") { 1.0 - BATCH_NORM_EPSILON } else { 0.0 };
+                let data = if own.is_empty() { vec![rest; shape.iter().product()] } else { own.to_vec() };
+                tensors.insert(name, Tensor { shape, data });
             }
         }
         let metadata = Metadata {
+            architecture: Some(architecture(network.system).into()),
             width: Some(network.width),
             input_size: Some(network.input_size),
             classes: Some(network.classes),
@@ -171,8 +185,12 @@ impl Checkpoint {
     ) -> Result<Checkpoint> {
         let translated = || {
             let (found, mut skipped, metadata) = read()?;
-            let tensors =
-                names::translate(found, &mut skipped).map_err(|problem| Error::checkpoint(place, problem))?;
+            let tensors = match metadata.system() {
+                System::I3d => names::translate(found, &mut skipped)
+                    .map_err(|problem| Error::checkpoint(place, problem))?,
+                // Nobody else has these networks, so there are no other names.
+                _ => found.into_iter().collect(),
+            };
             Ok((tensors, skipped, metadata))
         };
         let hashed = || {
@@ -187,6 +205,9 @@ impl Checkpoint {
 
     /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
     pub fn network(&self) -> Result<Network> {
+        if self.metadata.system() != System::I3d {
+            return self.other_network();
+        }
         // Without values a tensor's dimensions mean nothing and may be of any size.
         let shape = |name: &str| {
             let tensor = self.tensors.get(name).filter(|tensor| !tensor.data.is_empty());
@@ -223,6 +244,32 @@ impl Checkpoint {
             }
             _ => network.validate().map(|()| network).map_err(|e| Error::checkpoint(&self.place, e)),
         }
+    }
+
+    /// The network of another system, which says more of itself than I3D's.
+    fn other_network(&self) -> Result<Network> {
+        let system = self.metadata.system();
+        let Metadata { width: Some(width), classes: Some(classes), input_size, .. } = self.metadata else {
+            let problem = format!("is a checkpoint of {system} that does not say its width and classes");
+            return Err(Error::checkpoint(&self.place, problem));
+        };
+        let inputs = [Input::One(Stream::Rgb), Input::One(Stream::Flow), Input::Both];
+        let network = |input| {
+            let whole = Network::new(system, input, classes);
+            Network { width, input_size: input_size.unwrap_or(whole.input_size), ..whole }
+        };
+        let begins = |network: &Network| {
+            network.validate().is_ok()
+                && network.units().first().is_some_and(|unit| {
+                    let (name, shape) = &unit.variables()[0];
+                    self.tensors.get(name).is_some_and(|tensor| tensor.shape == *shape)
+                })
+        };
+        let known = inputs.into_iter().filter(|&input| system.takes(input)).map(network).find(begins);
+        known.ok_or_else(|| {
+            let problem = format!("says of itself that it is a {system}, but its first kernel is another's");
+            Error::checkpoint(&self.place, problem)
+        })
     }
 
     fn no_network(&self, name: &str) -> Error {
@@ -267,7 +314,7 @@ impl Checkpoint {
         }
         let file_name = self.place.rsplit(['/', '\\']).next().unwrap_or(&self.place);
         let metadata = Metadata {
-            architecture: Some(safetensors_file::ARCHITECTURE.into()),
+            architecture: Some(architecture(network.system).into()),
             stream: network.stream(),
             width: Some(network.width),
             input_size: Some(network.input_size),

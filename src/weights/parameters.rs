@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Checkpoint, Format, Metadata, Tensor, Weights};
 use crate::error::{Error, Result};
-use crate::network::{Network, Unit};
+use crate::network::{Form, Network, Unit};
 use crate::random::SplitMix64;
 
 /// Every variable of a network.
@@ -19,14 +19,14 @@ pub struct Parameters {
 /// The variables of one unit.
 ///
 /// # Shapes
-/// `kernel` `[kT, kH, kW, Cin, Cout]`, the rest `[Cout]`.
+/// `kernel` `[kT, kH, kW, Cin, Cout]`, the rest `[Cout]`, moments as [`Unit::variables`] has them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnitParameters {
     /// Convolution weights.
     pub kernel: Vec<f32>,
     /// Batch norm's beta, or the classifier's bias.
     pub offset: Vec<f32>,
-    /// Moving averages of batch norm's statistics; none for the classifier, which has no batch norm.
+    /// Moving averages of batch norm's statistics; none where there is no batch norm.
     pub moments: Option<Moments>,
 }
 
@@ -47,12 +47,15 @@ impl Parameters {
             let mut random = SplitMix64::with_path(seed, &[index as u64]);
             let fan_in = unit.weights() / unit.out_channels;
             let deviation = 1.0 / (fan_in as f32).sqrt();
-            let vector = |value: f32| vec![value; unit.out_channels];
-            UnitParameters {
-                kernel: (0..unit.weights()).map(|_| deviation * random.truncated_normal()).collect(),
-                offset: vector(0.0),
-                moments: unit.batch_norm.then(|| Moments { mean: vector(0.0), variance: vector(1.0) }),
+            let vector = |value: f32| vec![value; unit.statistics()];
+            let kernel = (0..unit.weights()).map(|_| deviation * random.truncated_normal()).collect();
+            let mut offset = vec![0.0; unit.out_channels];
+            if unit.form == Form::Lstm {
+                // Forget gates begin open, as in TensorFlow and Sonnet.
+                offset.iter_mut().skip(1).step_by(4).for_each(|bias| *bias = 1.0);
             }
+            let moments = Moments { mean: vector(0.0), variance: vector(1.0) };
+            UnitParameters { kernel, offset, moments: (unit.form != Form::Bias).then_some(moments) }
         };
         Parameters { network: *network, units: network.units().iter().enumerate().map(unit).collect() }
     }
@@ -61,18 +64,17 @@ impl Parameters {
     pub fn from_checkpoint(checkpoint: &Checkpoint, network: &Network) -> Result<Parameters> {
         // Loading is the check of names, shapes and values.
         checkpoint.load(network)?;
-        let values = |unit: &Unit, variable: &str| {
-            let name = format!("{}/{variable}", unit.name);
+        let values = |(name, _): &(String, Vec<usize>)| {
             let missing = || Error::checkpoint(&checkpoint.place, format!("lacks the tensor {name}"));
-            checkpoint.tensors.get(&name).map(|tensor| tensor.data.clone()).ok_or_else(missing)
+            checkpoint.tensors.get(name).map(|tensor| tensor.data.clone()).ok_or_else(missing)
         };
         let unit = |unit: &Unit| {
-            let kernel = values(unit, KERNEL)?;
-            if !unit.batch_norm {
-                return Ok(UnitParameters { kernel, offset: values(unit, BIAS)?, moments: None });
-            }
-            let moments = Moments { mean: values(unit, MEAN)?, variance: values(unit, VARIANCE)? };
-            Ok(UnitParameters { kernel, offset: values(unit, BETA)?, moments: Some(moments) })
+            let variables = unit.variables();
+            let moments = match &variables[2..] {
+                [mean, variance, ..] => Some(Moments { mean: values(mean)?, variance: values(variance)? }),
+                _ => None,
+            };
+            Ok(UnitParameters { kernel: values(&variables[0])?, offset: values(&variables[1])?, moments })
         };
         let units = network.units().iter().map(unit).collect::<Result<_>>()?;
         Ok(Parameters { network: *network, units })
@@ -93,23 +95,15 @@ impl Parameters {
     pub fn to_checkpoint(&self, place: &str, metadata: Metadata) -> Checkpoint {
         let mut tensors = BTreeMap::new();
         for (unit, values) in self.network.units().iter().zip(&self.units) {
-            let [kt, kh, kw] = unit.kernel;
-            let mut add = |name: &str, shape: &[usize], data: &[f32]| {
-                let tensor = Tensor { shape: shape.to_vec(), data: data.to_vec() };
-                tensors.insert(format!("{}/{name}", unit.name), tensor);
-            };
-            let vector = [unit.out_channels];
-            add(KERNEL, &[kt, kh, kw, unit.in_channels, unit.out_channels], &values.kernel);
-            match &values.moments {
-                Some(Moments { mean, variance }) => {
-                    add(BETA, &vector, &values.offset);
-                    add(MEAN, &vector, mean);
-                    add(VARIANCE, &vector, variance);
-                }
-                None => add(BIAS, &vector, &values.offset),
+            let own = [Some(&values.kernel), Some(&values.offset)].into_iter();
+            let moments = values.moments.as_ref();
+            let moments = [moments.map(|own| &own.mean), moments.map(|own| &own.variance)];
+            for ((name, shape), data) in unit.variables().into_iter().zip(own.chain(moments).flatten()) {
+                tensors.insert(name, Tensor { shape, data: data.clone() });
             }
         }
         let metadata = Metadata {
+            architecture: Some(super::architecture(self.network.system).into()),
             stream: self.network.stream(),
             width: Some(self.network.width),
             input_size: Some(self.network.input_size),
@@ -129,9 +123,3 @@ impl Parameters {
         checkpoint.load(&self.network).map(|(weights, _)| weights)
     }
 }
-
-const KERNEL: &str = "conv_3d/w";
-const BIAS: &str = "conv_3d/b";
-const BETA: &str = "batch_norm/beta";
-const MEAN: &str = "batch_norm/moving_mean";
-const VARIANCE: &str = "batch_norm/moving_variance";

@@ -9,9 +9,10 @@ use safetensors::tensor::{Dtype, Metadata as Header, TensorInfo};
 use super::cursor::{Cursor, Problem};
 use super::element::{Element, elements};
 use super::{Found, Metadata, Tensor, names};
+use crate::network::System;
 use crate::plan::Precision;
 
-/// What `architecture` says in this project's files.
+/// What `architecture` says in this project's files of I3D.
 pub(super) const ARCHITECTURE: &str = "i3d-inception-v1";
 
 const LENGTH: usize = 8;
@@ -83,8 +84,12 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
     }
     let text = |key: &str| map.get(key).cloned();
     let architecture = text("architecture");
-    if let Some(other) = architecture.as_deref().filter(|&a| a != ARCHITECTURE) {
-        return Err(format!("is a checkpoint of architecture {other:?}; this program runs {ARCHITECTURE:?}"));
+    let runs: Vec<&str> = System::ALL.into_iter().map(super::architecture).collect();
+    if let Some(other) = architecture.as_deref().filter(|a| !runs.contains(a)) {
+        return Err(format!(
+            "is a checkpoint of architecture {other:?}; this program runs {}",
+            runs.join(", ")
+        ));
     }
     let stream = match text("stream").as_deref() {
         None => None,

@@ -26,13 +26,13 @@ pub struct Case {
 }
 
 impl Case {
-    /// What the outputs hold before: NaN, or, for kernels that change it in place, the entry of `reads` that is one
+    /// What the outputs hold before: NaN, or, for kernels that change them in place, the entries of `reads` that are
     /// more than the kernel has.
     fn before(&self) -> Vec<Vec<f32>> {
-        match self.reads.get(self.kernel.reads.len()) {
-            Some(given) => vec![given.clone()],
-            None => self.writes.iter().map(|&len| vec![f32::NAN; len]).collect(),
-        }
+        let given = self.reads.iter().skip(self.kernel.reads.len());
+        let given = given.map(Some).chain(std::iter::repeat(None));
+        let outputs = self.writes.iter().zip(given);
+        outputs.map(|(&len, given)| given.cloned().unwrap_or_else(|| vec![f32::NAN; len])).collect()
     }
 
     /// What the twin computes.
@@ -500,6 +500,7 @@ pub fn all() -> Vec<Case> {
     cases.push(wino_pool([1, 1, 9, 3], 1));
     cases.extend(super::flow_cases::all());
     cases.extend(super::train_cases::all());
+    cases.extend(super::lstm_cases::all());
     let stored = cases.iter().filter(|case| !case.kernel.stored.is_empty());
     let half: Vec<Case> = stored.cloned().map(Case::half).collect();
     cases.extend(half);

@@ -3,6 +3,7 @@
 
 pub mod cases;
 pub mod flow_cases;
+pub mod lstm_cases;
 pub mod train_cases;
 pub mod training;
 mod twins;

@@ -2,7 +2,7 @@
 
 use i3d::backend::cpu::Gradients;
 use i3d::backend::{Device, Pass, Tape, reference};
-use i3d::network::{Network, Stream};
+use i3d::network::{Form, Input, Network, Stream, System};
 use i3d::plan::{INPUT, Plan};
 use i3d::train::{Portion, Recipe, StepReport, Trainer};
 use i3d::weights::Parameters;
@@ -33,7 +33,20 @@ pub fn problems() -> Vec<Problem> {
         input_size,
         ..Network::i3d(stream, 1)
     };
-    let cases = [(small(Stream::Rgb, 6, 0.0625, 37), 2, 11), (small(Stream::Flow, 3, 0.1, 32), 3, 9)];
+    let other = |system, input, input_size| {
+        let network = Network { width: 0.0625, input_size, ..Network::new(system, input, 5) };
+        (network, 3, if system == System::ConvNet3d { 16 } else { 4 })
+    };
+    let (rgb, flow) = (Input::One(Stream::Rgb), Input::One(Stream::Flow));
+    let cases = [
+        (small(Stream::Rgb, 6, 0.0625, 37), 2, 11),
+        (small(Stream::Flow, 3, 0.1, 32), 3, 9),
+        other(System::ConvNetLstm, rgb, 33),
+        other(System::ConvNet3d, rgb, 40),
+        other(System::TwoStream, flow, 33),
+        other(System::TwoStream, Input::Both, 32),
+        other(System::Fused, Input::Both, 33),
+    ];
     cases
         .into_iter()
         .map(|(network, batch, frames)| {
@@ -60,7 +73,9 @@ pub fn gradients(tape: &mut Tape, problem: &Problem, pass: Pass) -> (f64, Gradie
     let Problem { plan, parameters, input, labels } = problem;
     let logits = pollster::block_on(tape.forward(parameters, input, pass)).expect("it runs");
     let mut grad = vec![0.0; logits.len()];
-    let loss = reference::cross_entropy(&logits, plan.network.classes, labels, &mut grad);
+    let steps = plan.buffers[plan.scored()].shape.t;
+    let labels: Vec<usize> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, steps)).collect();
+    let loss = reference::cross_entropy(&logits, plan.network.classes, &labels, &mut grad);
     let mut gradients = Gradients::zeros(&plan.network);
     pollster::block_on(tape.backward(parameters, &grad, &mut gradients)).expect("it runs");
     (loss, gradients)
@@ -98,7 +113,7 @@ pub fn assert_gradients_of_the_twins(device: &Device) {
             let alive = want.iter().filter(|unit| unit.kernel.iter().any(|grad| grad.abs() > 1e-6)).count();
             assert!(10 * alive > 9 * units.len(), "{alive} of {} units", units.len());
             for ((unit, moments), (mean, variance)) in units.iter().zip(tape.moments()).zip(&statistics) {
-                assert_eq!(moments.is_some(), unit.batch_norm && !frozen);
+                assert_eq!(moments.is_some(), unit.form != Form::Bias && !frozen);
                 if let Some(moments) = moments {
                     assert_near(&unit.name, &moments.variance, variance, tolerance);
                     let scale = variance.iter().fold(0.0, |most: f64, value| most.max(value.sqrt()));

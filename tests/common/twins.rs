@@ -32,6 +32,10 @@ pub fn run(case: &Case, outputs: &mut [Vec<f32>]) {
         (Twin::Bias(twin), Params::Conv(p), [output]) => twin(&p, reads[0], output),
         (Twin::ConvGrad(twin), Params::Conv(p), [output]) => twin(&p, reads[0], reads[1], output),
         (Twin::PoolGrad(twin), Params::Pool(p), [output]) => twin(&p, reads[0], reads[1], output),
+        (Twin::Lstm(twin), Params::Lstm(p), [trace, output]) => twin(&p, reads[0], reads[1], trace, output),
+        (Twin::LstmGrad(twin), Params::Lstm(p), [trace, input_gates, state_gates, bias_grad]) => {
+            twin(&p, reads[0], reads[1], trace, [&mut **input_gates, &mut **state_gates, &mut **bias_grad]);
+        }
         (Twin::Norm(twin), Params::Norm(p), [output]) => twin(&p, &reads[..case.kernel.reads.len()], output),
         (Twin::Parts(twin), Params::Parts(p), [output]) => twin(&p, reads[0], output),
         _ => panic!("{}: the twin takes other parameters", case.name),

@@ -19,7 +19,7 @@ fn batch_norm_is_folded() {
         let get = |variable: &str| &tensors[&format!("{}/{variable}", unit.name)].data;
         let w = get("conv_3d/w");
         assert_eq!(folded.kernel.len(), w.len());
-        if !unit.batch_norm {
+        if !unit.batch_norm() {
             assert_eq!((&folded.kernel, &folded.bias), (w, get("conv_3d/b")));
             continue;
         }

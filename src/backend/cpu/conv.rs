@@ -107,7 +107,7 @@ pub(super) fn conv3d(
 /// rows further on the first one is.
 pub(super) fn rows_as_they_are(from: Shape, window: Window, to: Shape) -> Option<usize> {
     let aligned = from.thw() == to.thw() || from.n == 1;
-    let alone = window.taps() == 1 && window.stride == [1; 3] && aligned;
+    let alone = window.taps() == 1 && window.stride == [1; 3] && window.pad_before[0] <= 0 && aligned;
     // Negative padding leaves out frames.
     alone.then(|| (-window.pad_before[0]).max(0) as usize * from.h * from.w)
 }

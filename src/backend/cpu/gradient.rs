@@ -6,6 +6,7 @@ use super::conv::{Part, Rows, conv3d, gather, rows_as_they_are};
 use super::gemm::{Matrix, Product, SharedRows, multiply_transposed};
 use super::memory::Scratch;
 use super::{Source, pool, vectorised};
+use crate::backend::params::MeanParams;
 use crate::network::Shape;
 use crate::plan::Window;
 
@@ -224,11 +225,14 @@ pub(super) fn avg_pool3d(
 /// Adds the gradient of the input of a mean over time.
 ///
 /// # Shapes
-/// `output_grad` `[N, C]`, `input_grad` `[N, T, C]` (shape `from`), channels stored in fours
-pub(super) fn time_mean(output_grad: &[f32], from: Shape, input_grad: &mut [f32]) {
-    let stride = from.c.next_multiple_of(4);
-    for (row, grad) in input_grad.chunks_exact_mut(stride).enumerate() {
-        let ahead = &output_grad[row / from.t * stride..];
-        grad.iter_mut().zip(ahead).for_each(|(grad, ahead)| *grad += ahead / from.t as f32);
+/// `output_grad` `[N, C]`, `input_grad` `[N, T, C]`, as the parameters say
+pub(super) fn time_mean(p: &MeanParams, output_grad: &[f32], input_grad: &mut [f32]) {
+    let [_, steps, channels, first] = p.shape.map(|v| v as usize);
+    let (channels, counted) = (4 * channels, (steps - first) as f32);
+    for (row, grad) in
+        input_grad.chunks_exact_mut(channels).enumerate().filter(|(row, _)| row % steps >= first)
+    {
+        let ahead = &output_grad[row / steps * channels..];
+        grad.iter_mut().zip(ahead).for_each(|(grad, ahead)| *grad += ahead / counted);
     }
 }

@@ -29,7 +29,7 @@ impl Arenas {
     pub fn input<'a>(&'a self, plan: &Plan, step: &Step, clip: &'a [f32]) -> Source<'a> {
         let from = &plan.buffers[step.input];
         if step.input == INPUT {
-            return Source { data: clip, stride: from.shape.c };
+            return Source { data: &clip[step.input_offset..], stride: from.shape.c };
         }
         Source { data: &self.read(from)[step.input_offset..], stride: from.stored_channels() }
     }

@@ -3,6 +3,7 @@
 mod conv;
 mod gemm;
 mod gradient;
+mod lstm;
 mod memory;
 mod norm;
 mod packed;
@@ -14,6 +15,7 @@ mod winograd;
 pub use tape::{CpuTape, Gradients, UnitGradients};
 
 use crate::backend::device::no_f16;
+use crate::backend::params::{LstmParams, MeanParams};
 use crate::backend::{Device, Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -104,10 +106,17 @@ impl CpuModel {
         let input = self.arenas.input(plan, step, clip);
         let (from, to) = (plan.buffers[step.input].shape, plan.buffers[step.output].shape);
         let (output, scratch) = (taken.values(), &self.scratch);
+        let units = &self.units;
         install(self.pool.as_ref(), || match step.kernel {
             Kernel::MaxPool(window) => pool::max_pool3d(input, from, window, to, scratch, output),
             Kernel::AvgPool(window) => pool::avg_pool3d(input, from, window, to, output),
-            Kernel::TimeMean => pool::time_mean(input, from, output),
+            Kernel::Lstm { unit } => {
+                if let Packed::Lstm(own) = &units[unit] {
+                    let params = LstmParams::new(plan, step, false);
+                    lstm::forward(&params, own, input.data, &mut lstm::Trace::default(), output);
+                }
+            }
+            Kernel::TimeMean(_) => pool::time_mean(&MeanParams::new(plan, step), input.data, output),
             Kernel::Conv { .. } => {}
         });
         self.arenas.give(taken);
@@ -147,7 +156,7 @@ impl CpuModel {
                     let conv = winograd::Conv { kernel, bias, relu, window, output, offset };
                     install(self.pool.as_ref(), || stem::conv3d(input, from, to, &conv, scratch));
                 }
-                Packed::Merged => {}
+                Packed::Lstm(_) | Packed::Merged => {}
             }
         }
         if let Some((window, _)) = parts.first() {

@@ -6,9 +6,9 @@ use crate::backend::RunOptions;
 use crate::backend::params::is_stem;
 use crate::backend::winograd::{transform_stem, transform_weights};
 use crate::error::Result;
-use crate::network::{MIN_FRAMES, Network, Unit, same_padding};
+use crate::network::{Form, Network, Unit, same_padding};
 use crate::plan::{Group, Kernel, Plan};
-use crate::weights::{UnitWeights, Weights};
+use crate::weights::{Moments, UnitParameters, UnitWeights, Weights};
 
 /// The weights of a unit.
 pub(super) enum Packed {
@@ -33,6 +33,8 @@ pub(super) enum Packed {
         /// `[channels]`
         bias: Vec<f32>,
     },
+    /// Long short-term memory.
+    Lstm(UnitParameters),
     /// Columns of the unit before, which has the same input and writes the channels before: one matrix product for both.
     Merged,
 }
@@ -42,7 +44,7 @@ pub(super) enum Packed {
 /// # Errors
 /// Networks that cannot be planned.
 pub(super) fn pack(weights: Weights, options: &RunOptions) -> Result<Vec<Packed>> {
-    let plan = Plan::new(&weights.network, 1, MIN_FRAMES)?;
+    let plan = Plan::new(&weights.network, 1, weights.network.min_frames())?;
     let units = weights.network.units();
     // Which units continue the output of the unit before.
     let mut merged = vec![false; units.len()];
@@ -72,17 +74,28 @@ pub(super) fn pack(weights: Weights, options: &RunOptions) -> Result<Vec<Packed>
     Ok(packed.collect())
 }
 
+/// Whether it is a convolution that Winograd's algorithm takes four channels of at a time.
+fn by_fours(unit: &Unit) -> bool {
+    unit.kernel == [3; 3] && unit.stride == [1; 3] && unit.in_channels.is_multiple_of(4)
+}
+
 fn unit_weights(network: &Network, unit: &Unit, run: Vec<UnitWeights>, options: &RunOptions) -> Packed {
     let bias: Vec<f32> = run.iter().flat_map(|weights| &weights.bias).copied().collect();
     let mut kernels = run.into_iter().map(|weights| weights.kernel);
     match (kernels.next(), kernels.len()) {
-        (Some(kernel), 0) if unit.kernel == [3; 3] && unit.stride == [1; 3] && options.winograd() => {
+        (Some(kernel), 0) if by_fours(unit) && options.winograd() => {
             Packed::Winograd { kernel: transform_weights(&kernel, unit.in_channels, unit.out_channels), bias }
         }
         (Some(kernel), 0) if is_stem(unit.kernel, unit.stride, unit.in_channels) && options.winograd() => {
             let (_, pad, _) = same_padding(network.input_size, unit.kernel[1], unit.stride[1]);
             let (ci, co) = (unit.in_channels, unit.out_channels);
             Packed::Stem { kernel: transform_stem(&kernel, ci, co, [pad as isize; 2]), bias }
+        }
+        (Some(kernel), 0) if unit.form == Form::Lstm => {
+            let (offset, fixed) = bias.split_at(unit.out_channels);
+            let (mean, variance) = fixed.split_at(unit.statistics());
+            let moments = Moments { mean: mean.to_vec(), variance: variance.to_vec() };
+            Packed::Lstm(UnitParameters { kernel, offset: offset.to_vec(), moments: Some(moments) })
         }
         (Some(kernel), 0) => Packed::Direct { kernel, bias },
         (first, _) => {

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::memory::Scratch;
 use super::{Source, vectorised};
+use crate::backend::params::MeanParams;
 use crate::network::Shape;
 use crate::plan::Window;
 
@@ -86,15 +87,16 @@ pub(super) fn avg_pool3d(input: Source<'_>, from: Shape, window: Window, to: Sha
 /// Mean over time.
 ///
 /// # Shapes
-/// `input` `[N, T, 1, 1, C]` (shape `from`), `output` `[N, 1, 1, 1, C]`, channels stored in fours
-pub(super) fn time_mean(input: Source<'_>, from: Shape, output: &mut [f32]) {
-    let clip = from.t * input.stride;
-    for (out, steps) in output.chunks_exact_mut(input.stride).zip(input.data.chunks_exact(clip)) {
+/// `input` `[N, T, C]`, `output` `[N, C]`, as the parameters say
+pub(super) fn time_mean(p: &MeanParams, input: &[f32], output: &mut [f32]) {
+    let [_, steps, channels, first] = p.shape.map(|v| v as usize);
+    let (channels, counted) = (4 * channels, (steps - first) as f32);
+    for (out, clip) in output.chunks_exact_mut(channels).zip(input.chunks_exact(steps * channels)) {
         out.fill(0.0);
-        for step in steps.chunks_exact(input.stride) {
+        for step in clip.chunks_exact(channels).skip(first) {
             out.iter_mut().zip(step).for_each(|(sum, value)| *sum += value);
         }
-        out.iter_mut().for_each(|sum| *sum /= from.t as f32);
+        out.iter_mut().for_each(|sum| *sum /= counted);
     }
 }
 

@@ -6,8 +6,9 @@
 
 use super::gemm::SharedRows;
 use super::memory::Scratch;
-use super::{Source, conv, gradient, norm, pool};
+use super::{Source, conv, gradient, lstm, norm, pool};
 use crate::backend::Pass;
+use crate::backend::params::{LstmParams, MeanParams};
 use crate::network::{Network, Shape, Unit};
 use crate::plan::{BufferId, INPUT, Kernel, Plan, Step, Window};
 use crate::weights::{Moments, Parameters};
@@ -51,6 +52,8 @@ struct UnitTape {
     inverse: Vec<f32>,
     /// The statistics of the batch.
     moments: Option<Moments>,
+    /// What an LSTM remembers.
+    lstm: lstm::Trace,
 }
 
 /// A plan with memory for one pass forwards and backwards.
@@ -64,8 +67,8 @@ pub struct CpuTape {
     tape: Vec<UnitTape>,
     /// Of every step that is a max pool, which tap won.
     winners: Vec<Vec<u8>>,
-    /// What dropout multiplied the features by; empty without dropout.
-    dropout: Vec<f32>,
+    /// Of every step that dropout follows, what it multiplied the features by; empty without dropout.
+    dropout: Vec<Vec<f32>>,
     pass: Pass,
     scratch: Scratch,
 }
@@ -81,9 +84,9 @@ impl CpuTape {
         let (values, grads) = (zeros(), zeros());
         let units = plan.network.units();
         let tape = units.iter().map(|_| UnitTape::default()).collect();
-        let winners = vec![Vec::new(); plan.steps.len()];
+        let (winners, dropout) = (vec![Vec::new(); plan.steps.len()], vec![Vec::new(); plan.steps.len()]);
         let scratch = Scratch::new(rayon::current_num_threads());
-        let (input, dropout, pass) = (Vec::new(), Vec::new(), Pass::default());
+        let (input, pass) = (Vec::new(), Pass::default());
         CpuTape { plan, units, values, grads, input, tape, winners, dropout, pass, scratch }
     }
 
@@ -95,7 +98,8 @@ impl CpuTape {
     /// Runs the plan.
     ///
     /// # Shapes
-    /// `input` `[N, T, H, W, C]` of the plan's first buffer; returns logits `[N, classes padded to fours]`.
+    /// `input` `[N, T, H, W, C]` of the plan's first buffer; returns the logits of [`Plan::scored`], `[N, classes padded to
+    /// fours]` or `[N, T, ..]`.
     pub fn forward(&mut self, parameters: &Parameters, input: &[f32], pass: Pass) -> &[f32] {
         self.input.clear();
         self.input.extend_from_slice(input);
@@ -120,13 +124,23 @@ impl CpuTape {
                 }
                 Kernel::AvgPool(window) => {
                     pool::avg_pool3d(source, from, window, to, &mut output);
-                    self.drop_out(&mut output);
+                    self.dropout[index] = self.pass.factors(index, output.len());
+                    output.iter_mut().zip(&self.dropout[index]).for_each(|(value, kept)| *value *= kept);
                 }
-                Kernel::TimeMean => pool::time_mean(source, from, &mut output),
+                Kernel::Lstm { unit } => {
+                    let mut tape = std::mem::take(&mut self.tape[unit]);
+                    let params = LstmParams::new(&self.plan, step, !pass.frozen);
+                    let own = &parameters.units[unit];
+                    tape.moments = lstm::forward(&params, own, source.data, &mut tape.lstm, &mut output);
+                    self.tape[unit] = tape;
+                }
+                Kernel::TimeMean(_) => {
+                    pool::time_mean(&MeanParams::new(&self.plan, step), source.data, &mut output);
+                }
             }
             self.values[step.output] = output;
         }
-        steps.last().map_or(&[], |last| &self.values[last.output])
+        &self.values[self.plan.scored()]
     }
 
     /// The gradients of everything that the last forward pass used, added to `gradients`.
@@ -136,9 +150,7 @@ impl CpuTape {
     pub fn backward(&mut self, parameters: &Parameters, logits_grad: &[f32], gradients: &mut Gradients) {
         let steps = self.plan.steps.clone();
         self.grads.iter_mut().for_each(|grads| grads.fill(0.0));
-        if let Some(last) = steps.last() {
-            self.grads[last.output].copy_from_slice(logits_grad);
-        }
+        self.grads[self.plan.scored()].copy_from_slice(logits_grad);
         for (index, step) in steps.iter().enumerate().rev() {
             let mut output_grad = std::mem::take(&mut self.grads[step.output]);
             let mut input_grad = std::mem::take(&mut self.grads[step.input]);
@@ -164,10 +176,19 @@ impl CpuTape {
                     gradient::max_pool3d(&output_grad, winners, (from, window, to), &mut input_grad);
                 }
                 Kernel::AvgPool(window) => {
-                    output_grad.iter_mut().zip(&self.dropout).for_each(|(grad, kept)| *grad *= kept);
+                    output_grad.iter_mut().zip(&self.dropout[index]).for_each(|(grad, kept)| *grad *= kept);
                     gradient::avg_pool3d(&output_grad, (from, window, to), &mut input_grad);
                 }
-                Kernel::TimeMean => gradient::time_mean(&output_grad, from, &mut input_grad),
+                Kernel::Lstm { unit } => {
+                    let params = LstmParams::new(&self.plan, step, !self.pass.frozen);
+                    let UnitGradients { kernel: kernel_grad, offset } = &mut gradients.units[unit];
+                    let (kernel, trace) = (&parameters.units[unit].kernel, &self.tape[unit].lstm);
+                    let to = (&mut input_grad[..], &mut kernel_grad[..], &mut offset[..]);
+                    lstm::backward(&params, kernel, trace, &output_grad, to);
+                }
+                Kernel::TimeMean(_) => {
+                    gradient::time_mean(&MeanParams::new(&self.plan, step), &output_grad, &mut input_grad);
+                }
             }
             self.grads[step.output] = output_grad;
             self.grads[step.input] = input_grad;
@@ -222,7 +243,7 @@ impl CpuTape {
         tape: &UnitTape,
         output: &mut [f32],
     ) {
-        let (offset, relu) = (&parameters.units[unit].offset, self.units[unit].batch_norm);
+        let (offset, relu) = (&parameters.units[unit].offset, self.units[unit].batch_norm());
         let stride = self.plan.buffers[step.output].stored_channels();
         norm::finish(&tape.normal, offset, relu, (output, stride, step.channel_offset));
     }
@@ -238,19 +259,13 @@ impl CpuTape {
         let values = &self.values[step.output];
         norm::norm_grad(place, values, !self.pass.frozen, &tape.inverse, &mut tape.normal, offset_grad);
     }
-
-    /// Multiplies the features by nought, or by what makes up for it.
-    fn drop_out(&mut self, features: &mut [f32]) {
-        self.dropout = self.pass.factors(features.len());
-        features.iter_mut().zip(&self.dropout).for_each(|(value, kept)| *value *= kept);
-    }
 }
 
 /// What a step reads: channels from its own first on.
 fn source<'a>(plan: &Plan, values: &'a [Vec<f32>], input: &'a [f32], step: &Step) -> Source<'a> {
     let from = &plan.buffers[step.input];
     match step.input {
-        INPUT => Source { data: input, stride: from.shape.c },
+        INPUT => Source { data: &input[step.input_offset..], stride: from.shape.c },
         id => Source { data: &values[id][step.input_offset..], stride: from.stored_channels() },
     }
 }

@@ -14,7 +14,9 @@ use crate::plan::{Kernel as Operation, Plan};
 pub(super) fn fits(plan: &Plan, steps: Range<usize>) -> bool {
     let [pool, classifier, ..] = &plan.steps[steps] else { return false };
     let frames = |id: usize| plan.buffers[id].shape.t;
-    matches!(pool.kernel, Operation::AvgPool(window) if frames(pool.input) + 1 - window.size[0] == frames(pool.output))
+    let output = &plan.buffers[classifier.output];
+    output.shape.c == classifier.channels
+        && matches!(pool.kernel, Operation::AvgPool(window) if frames(pool.input) + 1 - window.size[0] == frames(pool.output))
         && frames(classifier.input) == frames(classifier.output)
 }
 

@@ -14,6 +14,8 @@ const CONV_POSITIONS: usize = 256;
 const CONV_CHANNELS: usize = 16;
 /// Rows that one work group of `gemm_uniform.wgsl` computes: 16 lanes, 4 each.
 const UNIFORM_ROWS: usize = 64;
+/// Channels in fours that one work group of `linear.wgsl` computes of a row.
+const LINEAR_COLUMNS: usize = 16;
 /// Lanes of every other kernel's work group, but for those that compute four channels of all positions.
 const LANES: usize = 64;
 
@@ -114,6 +116,9 @@ pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) 
             let eights = product(&[p.channels[1].div_ceil(2), p.source[1].div_ceil(2)]);
             [(p.parts() * product(&p.kernel[..3]) * eights).div_ceil(LANES), 1, 1]
         }
+        Params::Conv(p) if kernel.name == manifest::LINEAR.name => {
+            [(p.channels[1] as usize).div_ceil(LINEAR_COLUMNS), p.positions(), 1]
+        }
         Params::Conv(p) if kernel.name == manifest::CONV3D_BIAS_GRAD.name => [p.channels[1] as usize, 1, 1],
         Params::Conv(p) => {
             let fours = product(&p.output[..3]) * (p.output[3] as usize).div_ceil(4);
@@ -146,6 +151,7 @@ pub fn work_groups(kernel: &Kernel, constants: &[(&str, f64)], params: &Params) 
             [p.shape[1] as usize, 1, 1]
         }
         Params::Norm(p) => [product(&p.shape[..2]).div_ceil(LANES), 1, 1],
+        Params::Lstm(p) => [(p.shape[3] as usize).div_ceil(LANES), 1, 1],
         Params::Parts(p) => [(p.shape[1] as usize).div_ceil(LANES), 1, 1],
         Params::Mean(p) if kernel.name == manifest::TIME_MEAN_GRAD.name => {
             [product(&p.shape[..3]).div_ceil(LANES), 1, 1]

@@ -12,7 +12,7 @@ use super::weights::{Algorithm, DeviceWeights, Piece};
 use super::winograd::{self, Pool, Scratch};
 use crate::backend::params::Params;
 use crate::error::Result;
-use crate::network::{MIN_FRAMES, Network};
+use crate::network::Network;
 use crate::plan::{ALIGNMENT, Buffer, BufferId, Group, Kernel as Operation, Plan, Precision, Step};
 
 /// One kernel launch.
@@ -123,7 +123,7 @@ pub(super) fn prepare(
     weights: &DeviceWeights,
     precision: Precision,
 ) -> Result<()> {
-    let plan = Plan::new(network, 1, MIN_FRAMES)?.with_precision(precision);
+    let plan = Plan::new(network, 1, network.min_frames())?.with_precision(precision);
     let (launches, _) = launches(&plan, weights, &gpu.variants, &[]);
     gpu.compile_all(launches.iter().map(|launch| launch.wanted(&plan)))
 }
@@ -187,6 +187,11 @@ pub(super) fn launches(
                         Some(Algorithm::Stem) if products == Products::Uniform => {
                             all.extend(stem(plan, index, weights));
                         }
+                        Some(Algorithm::Lstm) => {
+                            let (launches, needed) = lstm(plan, index, weights);
+                            all.extend(launches);
+                            scratch = scratch.max(needed);
+                        }
                         _ => all.push(single(plan, index, weights, variants)),
                     }
                 }
@@ -198,7 +203,7 @@ pub(super) fn launches(
 
 fn algorithm_of(step: &Step, weights: &DeviceWeights) -> Option<Algorithm> {
     match step.kernel {
-        Operation::Conv { unit, .. } => Some(weights.units[unit].algorithm),
+        Operation::Conv { unit, .. } | Operation::Lstm { unit } => Some(weights.units[unit].algorithm),
         _ => None,
     }
 }
@@ -312,6 +317,37 @@ fn stem(plan: &Plan, index: usize, weights: &DeviceWeights) -> Vec<Launch> {
     unit.pieces.iter().map(launch).collect()
 }
 
+/// Whether what the step reads and writes has 32 bits.
+fn in_f32(plan: &Plan, step: &Step) -> bool {
+    [step.input, step.output].iter().all(|&id| plan.buffers[id].precision == Precision::F32)
+}
+
+/// Long short-term memory, a launch per time step, whose trace lies where Winograd's points do.
+fn lstm(plan: &Plan, index: usize, weights: &DeviceWeights) -> (Vec<Launch>, Scratch) {
+    let step = &plan.steps[index];
+    let (Operation::Lstm { unit }, Params::Lstm(whole)) = (step.kernel, Params::new(plan, step)) else {
+        return (Vec::new(), Scratch::default());
+    };
+    let unit = &weights.units[unit];
+    let launch = |t: usize| Launch {
+        kernel: &manifest::LSTM,
+        constants: manifest::LSTM.variants[0],
+        params: Params::Lstm(whole.at(t)),
+        bindings: vec![
+            Binding::Activation(step.input),
+            Binding::Weights(unit.buffer, unit.bytes.clone()),
+            Binding::Points,
+            Binding::Activation(step.output),
+        ],
+        windows: Vec::new(),
+        work: whole.macs() as u64,
+        step: index,
+    };
+    let [_, steps, ..] = whole.sizes();
+    let scratch = Scratch { points: 4 * whole.trace() as u64, ..Scratch::default() };
+    ((0..steps).map(launch).collect(), scratch)
+}
+
 /// A step that a kernel computes by itself.
 fn single(plan: &Plan, index: usize, weights: &DeviceWeights, variants: &Variants) -> Launch {
     let step = &plan.steps[index];
@@ -330,13 +366,18 @@ fn single(plan: &Plan, index: usize, weights: &DeviceWeights, variants: &Variant
                     let channels = plan.buffers[step.input].shape.c;
                     (&manifest::STEM, manifest::STEM.variants[channels - 2], step.macs)
                 }
+                _ if plan.is_linear(step) && in_f32(plan, step) => {
+                    (&manifest::LINEAR, manifest::LINEAR.variants[0], step.macs)
+                }
                 _ => (&manifest::CONV3D, manifest::CONV3D.variants[0], step.macs),
             }
         }
         // Kernels without multiplications are paced by what they read.
         Operation::MaxPool(_) => (&manifest::MAX_POOL3D, manifest::MAX_POOL3D.variants[0], reads(plan, step)),
         Operation::AvgPool(_) => (&manifest::AVG_POOL3D, manifest::AVG_POOL3D.variants[0], reads(plan, step)),
-        Operation::TimeMean => (&manifest::TIME_MEAN, manifest::TIME_MEAN.variants[0], reads(plan, step)),
+        Operation::Lstm { .. } | Operation::TimeMean(_) => {
+            (&manifest::TIME_MEAN, manifest::TIME_MEAN.variants[0], reads(plan, step))
+        }
     };
     bindings.push(Binding::Activation(step.output));
     Launch { kernel, constants, params, bindings, windows: Vec::new(), work, step: index }

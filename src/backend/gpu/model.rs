@@ -12,7 +12,7 @@ use super::{Adapter, Gpu};
 use crate::backend::device::no_f16;
 use crate::backend::{Device, Observed, Output, Progress, RunOptions};
 use crate::error::{Error, Result};
-use crate::network::Network;
+use crate::network::{Network, System};
 use crate::plan::{Buffer, BufferId, INPUT, Plan, Precision};
 use crate::weights::Weights;
 
@@ -71,6 +71,10 @@ impl GpuModel {
         let (network, precision) = (weights.network, options.precision);
         if precision == Precision::F16 && !gpu.adapter.shader_f16 {
             return Err(no_f16(&Device::Gpu(gpu).info()));
+        }
+        if precision == Precision::F16 && network.system != System::I3d {
+            let problem = format!("--precision f16 is for I3D, and this is a {}; use f32", network.system);
+            return Err(Error::Usage(problem));
         }
         let under_way = UnderWay::new(&gpu);
         let weights = DeviceWeights::new(&gpu, weights, options)?;

@@ -4,6 +4,7 @@
 //! gradients go back with every backward pass.
 
 mod launches;
+mod lstm;
 mod memory;
 mod recorded;
 
@@ -14,10 +15,11 @@ use super::lowering;
 use super::under_way::UnderWay;
 use crate::backend::Pass;
 use crate::backend::cpu::Gradients;
+use crate::backend::params::LstmParams;
 use crate::error::Result;
-use crate::network::Unit;
-use crate::plan::{INPUT, Plan};
-use crate::weights::{Moments, Parameters, UnitParameters};
+use crate::network::{Form, Unit};
+use crate::plan::{INPUT, Kernel, Plan, Step};
+use crate::weights::{Moments, Parameters};
 use memory::Memory;
 use recorded::{Recorded, run};
 
@@ -57,7 +59,8 @@ impl GpuTape {
     /// Runs the plan.
     ///
     /// # Shapes
-    /// `input` `[N, T, H, W, C]` of the plan's first buffer; returns logits `[N, classes padded to fours]`.
+    /// `input` `[N, T, H, W, C]` of the plan's first buffer; returns the logits of [`Plan::scored`], `[N, classes padded to fours]` or
+    /// `[N, T, ..]`.
     ///
     /// # Errors
     /// What the driver says.
@@ -67,24 +70,26 @@ impl GpuTape {
             Some(known) if known.serves(pass) => known,
             _ => recorded.insert(Recorded::new(gpu, plan, units, memory, pass)?),
         };
-        let factors = pass.factors(memory.features());
-        gpu.queue.write_buffer(&memory.factors, 0, bytemuck::cast_slice(&factors));
+        memory.upload_factors(gpu, pass);
         for ((unit, own), to) in units.iter().zip(&parameters.units).zip(&memory.units) {
-            let UnitParameters { kernel, offset, moments } = own;
-            to.upload(gpu, unit, (kernel, offset, moments.as_ref().filter(|_| pass.frozen)));
+            to.upload(gpu, unit, own, pass.frozen);
         }
         lowering::upload(gpu, &plan.buffers[INPUT], (&memory.values[INPUT], 0), input);
         run(gpu, under_way, &recorded.forward).await?;
 
-        let logits = plan.steps.last().map_or(INPUT, |last| last.output);
-        let batch = |unit: &Unit| unit.batch_norm && !pass.frozen;
+        let batch = |unit: &Unit| unit.form != Form::Bias && !pass.frozen;
         let norms = memory.units.iter().zip(units.iter()).filter(|(_, unit)| batch(unit));
-        let wanted = std::iter::once(&memory.values[logits]).chain(norms.map(|(own, _)| &own.moments));
+        let norms = norms.map(|(own, _)| if own.lstm.is_some() { &own.values } else { &own.moments });
+        let wanted = std::iter::once(&memory.values[plan.scored()]).chain(norms);
         let mut read = memory::read_back(gpu, wanted).await?.into_iter();
         let logits = read.next().unwrap_or_default();
-        for (unit, moments) in units.iter().zip(moments) {
+        for ((index, unit), moments) in units.iter().enumerate().zip(moments) {
             let values = if batch(unit) { read.next() } else { None };
             *moments = values.map(|values| {
+                let layer = |step: &&Step| step.kernel == Kernel::Lstm { unit: index };
+                if let Some(step) = plan.steps.iter().find(layer) {
+                    return lstm::moments(&LstmParams::new(plan, step, true), &values);
+                }
                 let (mean, variance) = values.split_at(values.len() / 2);
                 let own = |values: &[f32]| values[..unit.out_channels].to_vec();
                 Moments { mean: own(mean), variance: own(variance) }
@@ -105,13 +110,20 @@ impl GpuTape {
         // Without a pass forwards there is nothing to go back through.
         let Some(recorded) = recorded else { return Ok(()) };
         memory.clear_gradients(gpu);
-        let logits = plan.steps.last().map_or(INPUT, |last| last.output);
-        gpu.queue.write_buffer(&memory.grads[logits], 0, bytemuck::cast_slice(logits_grad));
+        gpu.queue.write_buffer(&memory.grads[plan.scored()], 0, bytemuck::cast_slice(logits_grad));
         run(gpu, under_way, &recorded.backward).await?;
-        let wanted = memory.units.iter().flat_map(|unit| [&unit.kernel_grad, &unit.offset_grad]);
-        let read = memory::read_back(gpu, wanted).await?;
+        let state = memory.units.iter().filter_map(|unit| unit.lstm.as_ref()).map(|lstm| &lstm.state_grad);
+        let own = memory.units.iter().flat_map(|unit| [&unit.kernel_grad, &unit.offset_grad]);
+        let mut read = memory::read_back(gpu, own.chain(state)).await?;
+        let mut states = read.split_off(2 * units.len()).into_iter();
         for ((unit, read), to) in units.iter().zip(read.chunks_exact(2)).zip(&mut gradients.units) {
-            memory::add_kernel(unit, &read[0], &mut to.kernel);
+            // Behind the rows for the input, an LSTM has some for its state.
+            let states = (unit.form == Form::Lstm).then(|| states.next()).flatten();
+            let rows = unit.in_channels - states.as_ref().map_or(0, |_| unit.hidden());
+            let first = to.kernel.len() / unit.in_channels * rows;
+            let (kernel, behind) = to.kernel.split_at_mut(first);
+            memory::add_kernel(rows, unit.out_channels, &read[0], kernel);
+            behind.iter_mut().zip(states.iter().flatten()).for_each(|(sum, grad)| *sum += grad);
             to.offset.iter_mut().zip(&read[1]).for_each(|(sum, grad)| *sum += grad);
         }
         Ok(())

@@ -12,7 +12,7 @@ use super::{Gpu, GpuModel, Variants};
 use crate::backend::cpu::CpuModel;
 use crate::backend::{Output, RunOptions};
 use crate::error::{Error, Result};
-use crate::network::{FEATURES, LOGITS_PER_STEP, MIN_FRAMES};
+use crate::network::{FEATURES, LOGITS_PER_STEP};
 use crate::plan::{INPUT, Plan};
 use crate::weights::Weights;
 
@@ -54,7 +54,7 @@ impl Reference {
             let expected = model.run(&plan, &input, observe, &mut |_| ())?;
             Ok(Case { plan, input, expected })
         };
-        let short = Plan::new(&weights.network, 1, MIN_FRAMES)?;
+        let short = Plan::new(&weights.network, 1, weights.network.min_frames())?;
         let endpoints = case(short.clone(), &short.observable())?;
         let timed = case(Plan::new(&weights.network, 1, frames)?, &[FEATURES, LOGITS_PER_STEP])?;
         Ok(Reference { endpoints, timed })

@@ -12,7 +12,7 @@ use crate::backend::RunOptions;
 use crate::backend::params::is_stem;
 use crate::backend::winograd::{POINTS, transform_weights};
 use crate::error::{Error, Result};
-use crate::network::{LOGITS_PER_STEP, MIN_FRAMES, Unit};
+use crate::network::{Form, Unit};
 use crate::plan::{ALIGNMENT, Kernel, Plan, Precision};
 use crate::weights::{UnitWeights, Weights};
 
@@ -34,6 +34,8 @@ pub(super) enum Algorithm {
     Pointwise,
     /// Winograd's transforms and 36 matrix products.
     Winograd,
+    /// `lstm.wgsl`, whose weights have bias and statistics behind them.
+    Lstm,
 }
 
 /// A part of a unit's weights that one dispatch of `gemm_uniform.wgsl` sees through its window.
@@ -95,7 +97,7 @@ impl DeviceWeights {
         let products = variants.products(options.precision);
         let mut biases = vec![0.0; units.iter().map(|u| padded(u.out_channels)).max().unwrap_or(0)];
         let mut made = DeviceWeights { buffers: Vec::new(), units: Vec::new(), biases: create("bias", 4) };
-        let sizes = sizes(&Plan::new(&weights.network, 1, MIN_FRAMES)?);
+        let sizes = sizes(&Plan::new(&weights.network, 1, weights.network.min_frames())?);
         for endpoint in endpoints(&units) {
             let mut packed = Vec::new();
             let mut end = 0;
@@ -120,15 +122,24 @@ impl DeviceWeights {
                     _ => (BIAS_BLOCK, 4 * widest(algorithm)),
                 };
                 biases.resize(biases.len().next_multiple_of(block), 0.0);
-                let bias = 4 * biases.len() as u64;
-                for part in values.bias.chunks(span) {
+                let first = 4 * biases.len() as u64;
+                let bias = &values.bias[..description.out_channels];
+                for part in bias.chunks(span) {
                     biases.resize(biases.len().next_multiple_of(block), 0.0);
                     biases.extend(part);
                 }
                 let columns = description.out_channels.div_ceil(4);
                 let buffer = made.buffers.len();
                 packed.push((bytes.start, precision, data));
-                made.units.push(OnDevice { algorithm, precision, buffer, bytes, pieces, bias, columns });
+                made.units.push(OnDevice {
+                    algorithm,
+                    precision,
+                    buffer,
+                    bytes,
+                    pieces,
+                    bias: first,
+                    columns,
+                });
             }
             let buffer = create("weights", end + BEHIND);
             for (start, precision, data) in packed {
@@ -160,17 +171,19 @@ fn endpoints(units: &[Unit]) -> Vec<Range<usize>> {
 
 /// Height and width of every unit's output.
 fn sizes(plan: &Plan) -> Vec<[usize; 2]> {
-    let conv = |kernel| matches!(kernel, Kernel::Conv { .. });
-    let steps = plan.steps.iter().filter(|step| conv(step.kernel));
+    let unit = |kernel| matches!(kernel, Kernel::Conv { .. } | Kernel::Lstm { .. });
+    let steps = plan.steps.iter().filter(|step| unit(step.kernel));
     steps.map(|step| plan.buffers[step.output].shape).map(|shape| [shape.h, shape.w]).collect()
 }
 
 fn algorithm(unit: &Unit, size: [usize; 2], options: &RunOptions, variants: &Variants) -> Algorithm {
-    if is_stem(unit.kernel, unit.stride, unit.in_channels) {
+    if unit.form == Form::Lstm {
+        Algorithm::Lstm
+    } else if is_stem(unit.kernel, unit.stride, unit.in_channels) {
         Algorithm::Stem
     } else if unit.kernel == [1; 3]
         && unit.stride == [1; 3]
-        && unit.name != LOGITS_PER_STEP
+        && unit.form != Form::Bias
         && variants.pointwise(options.precision)
     {
         Algorithm::Pointwise
@@ -201,6 +214,7 @@ fn pack(
         }
         Algorithm::Stem => return (widened(unit.in_channels), Vec::new()),
         Algorithm::Direct => return (widened(ci), Vec::new()),
+        Algorithm::Lstm => return ([&values.kernel[..], &values.bias].concat(), Vec::new()),
         Algorithm::Pointwise => (widened(ci), 1, 1),
         Algorithm::Winograd => (transform_weights(&widened(ci), ci, co), POINTS, 3),
     };

@@ -1,12 +1,12 @@
 //! A whole plan through the twins: slow, plain, and what every backend must agree with.
 
-use crate::backend::params::{ConvParams, MeanParams, PoolParams};
+use crate::backend::params::{ConvParams, LstmParams, MeanParams, PoolParams};
 use crate::backend::{Observed, Output};
 use crate::error::Result;
 use crate::plan::{Buffer, INPUT, Kernel, Plan, Precision};
 use crate::weights::Weights;
 
-use super::{avg_pool3d, conv3d, max_pool3d, time_mean};
+use super::{avg_pool3d, conv3d, lstm, max_pool3d, time_mean};
 
 /// Runs `plan` on `input` and gives the values of the endpoints named in `observe`. Every buffer has memory of its own
 /// and starts as NaN, so nothing can be read that was not written.
@@ -37,7 +37,14 @@ pub fn run(plan: &Plan, weights: &Weights, input: &[f32], observe: &[&str]) -> R
             }
             Kernel::MaxPool(window) => max_pool3d(&PoolParams::new(plan, step, window), from, &mut out),
             Kernel::AvgPool(window) => avg_pool3d(&PoolParams::new(plan, step, window), from, &mut out),
-            Kernel::TimeMean => time_mean(&MeanParams::new(plan, step), from, &mut out),
+            Kernel::Lstm { unit } => {
+                let params = LstmParams::new(plan, step, false);
+                let own = [&weights.units[unit].kernel[..], &weights.units[unit].bias].concat();
+                let mut trace = vec![f32::NAN; params.trace()];
+                let [_, steps, ..] = params.sizes();
+                (0..steps).for_each(|t| lstm(&params.at(t), from, &own, &mut trace, &mut out));
+            }
+            Kernel::TimeMean(_) => time_mean(&MeanParams::new(plan, step), from, &mut out),
         }
         memory[step.output] = out;
         for id in observed.after(index) {

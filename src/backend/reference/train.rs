@@ -1,14 +1,17 @@
 //! A plan forwards and backwards through the twins, in f64.
 
+mod layer;
+
 use super::run::widen;
 use super::{
     avg_pool3d, avg_pool3d_grad, batch_norm, batch_norm_grad, conv3d, conv3d_input_grad, conv3d_weight_grad,
-    cross_entropy, max_pool3d, max_pool3d_grad, moments, time_mean, time_mean_grad,
+    cross_entropy, lstm, max_pool3d, max_pool3d_grad, moments, time_mean, time_mean_grad,
 };
 use crate::backend::params::{ConvParams, MeanParams, PoolParams};
 use crate::network::Unit;
 use crate::plan::{Buffer, INPUT, Kernel, Plan, Step, Window};
 use crate::weights::Parameters;
+use layer::Lstm;
 
 /// What a unit adds to the loss's gradient.
 ///
@@ -17,12 +20,20 @@ use crate::weights::Parameters;
 pub struct UnitGradients {
     /// With respect to the convolution's weights.
     pub kernel: Vec<f64>,
-    /// With respect to batch norm's beta, or the classifier's bias.
+    /// With respect to batch norm's beta, or the bias.
     pub offset: Vec<f64>,
 }
 
 /// Mean and variance of every channel.
 type Statistics = (Vec<f64>, Vec<f64>);
+
+/// What a unit leaves for the way back.
+enum Taped {
+    /// Its convolution, the values of it, and the statistics.
+    Conv(Box<Conv>, Vec<f64>, Statistics),
+    /// A layer, and the trace of its steps.
+    Lstm(Lstm, Vec<f64>),
+}
 
 /// One unit's convolution on dense rows of its own channels.
 struct Conv {
@@ -71,8 +82,7 @@ pub fn train(
     let mut values: Vec<Vec<f64>> = plan.buffers.iter().map(zeros).collect();
     let (channels, stored) = (plan.buffers[INPUT].shape.c, plan.buffers[INPUT].stored_channels());
     values[INPUT] = widen(input, channels, stored).into_iter().map(f64::from).collect();
-    // Of every unit: its convolution, the values of it, and the statistics.
-    let mut tape: Vec<(Conv, Vec<f64>, Statistics)> = Vec::new();
+    let mut tape: Vec<Taped> = Vec::new();
     for step in &plan.steps {
         let mut output = std::mem::take(&mut values[step.output]);
         let from = &values[step.input];
@@ -95,25 +105,35 @@ pub fn train(
                     batch_norm(&dense, &statistics.0, &statistics.1, &offset, &mut finished);
                 }
                 conv.places(plan, step).for_each(|(from, to)| output[to] = finished[from]);
-                tape.push((conv, dense, statistics));
+                tape.push(Taped::Conv(Box::new(conv), dense, statistics));
+            }
+            Kernel::Lstm { unit } => {
+                let layer = Lstm::new(plan, step, &parameters.units[unit], !frozen);
+                let mut trace = vec![0.0; layer.params.trace()];
+                let [_, steps, ..] = layer.params.sizes();
+                (0..steps)
+                    .for_each(|t| lstm(&layer.params.at(t), from, &layer.weights, &mut trace, &mut output));
+                tape.push(Taped::Lstm(layer, trace));
             }
             Kernel::MaxPool(window) => max_pool3d(&PoolParams::new(plan, step, window), from, &mut output),
             Kernel::AvgPool(window) => avg_pool3d(&PoolParams::new(plan, step, window), from, &mut output),
-            Kernel::TimeMean => time_mean(&MeanParams::new(plan, step), from, &mut output),
+            Kernel::TimeMean(_) => time_mean(&MeanParams::new(plan, step), from, &mut output),
         }
         values[step.output] = output;
     }
 
     let mut grads: Vec<Vec<f64>> = plan.buffers.iter().map(zeros).collect();
-    let last = plan.steps.last().map_or(INPUT, |step| step.output);
-    let loss = cross_entropy(&values[last], plan.network.classes, labels, &mut grads[last]);
+    let scored = plan.scored();
+    let steps = plan.buffers[scored].shape.t;
+    let labels: Vec<usize> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, steps)).collect();
+    let loss = cross_entropy(&values[scored], plan.network.classes, &labels, &mut grads[scored]);
     let mut gradients = Vec::new();
     for step in plan.steps.iter().rev() {
         let output_grad = std::mem::take(&mut grads[step.output]);
         let input_grad = &mut grads[step.input];
         match step.kernel {
             Kernel::Conv { unit, relu, .. } => {
-                let (conv, dense, (mean, variance)) = &tape[unit];
+                let Taped::Conv(conv, dense, (mean, variance)) = &tape[unit] else { continue };
                 let mut finished_grad = vec![0.0; dense.len()];
                 conv.places(plan, step).for_each(|(to, from)| finished_grad[to] = output_grad[from]);
                 let (mut dense_grad, mut offset) = (finished_grad.clone(), vec![0.0; conv.stored]);
@@ -133,6 +153,16 @@ pub fn train(
                 let kernel = kept.flat_map(|row| &row[..conv.channels]).copied().collect();
                 gradients.push(UnitGradients { kernel, offset });
             }
+            Kernel::Lstm { unit } => {
+                let Taped::Lstm(layer, trace) = &mut tape[unit] else { continue };
+                gradients.push(layer.back(
+                    trace,
+                    &values[step.input],
+                    &values[step.output],
+                    &output_grad,
+                    input_grad,
+                ));
+            }
             Kernel::MaxPool(window) => {
                 let params = PoolParams::new(plan, step, window);
                 max_pool3d_grad(&params, &values[step.input], &output_grad, input_grad);
@@ -140,16 +170,19 @@ pub fn train(
             Kernel::AvgPool(window) => {
                 avg_pool3d_grad(&PoolParams::new(plan, step, window), &output_grad, input_grad);
             }
-            Kernel::TimeMean => time_mean_grad(&MeanParams::new(plan, step), &output_grad, input_grad),
+            Kernel::TimeMean(_) => time_mean_grad(&MeanParams::new(plan, step), &output_grad, input_grad),
         }
         grads[step.output] = output_grad;
     }
     // Units stand in the plan in their own order, so backwards they came in reverse.
     gradients.reverse();
-    let statistics = tape.into_iter().map(|(conv, _, (mut mean, mut variance))| {
-        mean.truncate(conv.channels);
-        variance.truncate(conv.channels);
-        (mean, variance)
+    let statistics = tape.into_iter().map(|taped| match taped {
+        Taped::Conv(conv, _, (mut mean, mut variance)) => {
+            mean.truncate(conv.channels);
+            variance.truncate(conv.channels);
+            (mean, variance)
+        }
+        Taped::Lstm(layer, trace) => layer.statistics(&trace),
     });
     (loss, gradients, statistics.collect())
 }

@@ -1,9 +1,12 @@
 //! The kernel launches of a pass forwards and of one backwards.
 
 use super::super::manifest::{self, Kernel};
+use super::lstm;
 use super::memory::Memory;
 use crate::backend::Pass;
-use crate::backend::params::{ConvParams, MeanParams, NormParams, Params, PartsParams, PoolParams};
+use crate::backend::params::{
+    ConvParams, LstmParams, MeanParams, NormParams, Params, PartsParams, PoolParams,
+};
 use crate::network::Unit;
 use crate::plan::{INPUT, Kernel as Operation, Plan, Step, Window};
 
@@ -27,10 +30,14 @@ pub(super) struct Launch<'a> {
 /// output make parts.
 pub(super) fn conv(plan: &Plan, step: &Step, window: Window) -> ConvParams {
     let mut params = ConvParams::new(plan, step, window, false);
-    let [_, channels, ..] = params.channels;
-    let read = params.source[1];
-    params.kernel[3] = 4 * read;
-    let sums = window.taps() * channels.div_ceil(2) as usize * read.div_ceil(2) as usize;
+    params.kernel[3] = 4 * params.source[1];
+    parts(params)
+}
+
+/// The same parameters with the parts in which the gradient of the weights is summed.
+pub(super) fn parts(mut params: ConvParams) -> ConvParams {
+    let taps: u32 = params.kernel[..3].iter().product();
+    let sums = (taps * params.channels[1].div_ceil(2) * params.source[1].div_ceil(2)) as usize;
     let parts = (SUMS / sums).max(1);
     params.source[3] = params.lines().div_ceil(parts) as u32;
     params
@@ -43,13 +50,20 @@ fn dense(params: ConvParams) -> ConvParams {
 }
 
 /// Collects launches.
-struct Launches<'a> {
+pub(super) struct Launches<'a> {
     all: Vec<Launch<'a>>,
     step: usize,
 }
 
 impl<'a> Launches<'a> {
-    fn add(&mut self, kernel: &'static Kernel, params: Params, work: usize, buffers: &[&'a wgpu::Buffer]) {
+    /// A launch of the step in progress.
+    pub fn add(
+        &mut self,
+        kernel: &'static Kernel,
+        params: Params,
+        work: usize,
+        buffers: &[&'a wgpu::Buffer],
+    ) {
         let (buffers, work, step) = (buffers.to_vec(), work as u64, self.step);
         self.all.push(Launch { kernel, params, buffers, work, step });
     }
@@ -66,14 +80,15 @@ pub(super) fn forward<'a>(plan: &Plan, units: &[Unit], memory: &'a Memory, pass:
             Operation::Conv { unit, window, .. } => {
                 let (own, macs) = (&memory.units[unit], step.macs as usize);
                 let params = conv(plan, step, window);
-                if !units[unit].batch_norm {
+                let kernel = if plan.is_linear(step) { &manifest::LINEAR } else { &manifest::CONV3D };
+                if !units[unit].batch_norm() {
                     let buffers = [input, &own.kernel, &own.offset, output];
-                    launches.add(&manifest::CONV3D, Params::Conv(params), macs, &buffers);
+                    launches.add(kernel, Params::Conv(params), macs, &buffers);
                     continue;
                 }
                 let values = &own.values;
                 let buffers = [input, &own.kernel, &memory.zeros, values];
-                launches.add(&manifest::CONV3D, Params::Conv(dense(params)), macs, &buffers);
+                launches.add(kernel, Params::Conv(dense(params)), macs, &buffers);
                 let (norm, work) = (NormParams::new(&params, !pass.frozen), 4 * outputs);
                 if !pass.frozen {
                     let buffers = [values, &own.moments];
@@ -91,11 +106,13 @@ pub(super) fn forward<'a>(plan: &Plan, units: &[Unit], memory: &'a Memory, pass:
             Operation::AvgPool(window) => {
                 let params = Params::Pool(PoolParams::new(plan, step, window));
                 launches.add(&manifest::AVG_POOL3D, params, outputs * window.taps(), &[input, output]);
-                if pass.dropout.is_some() {
-                    launches.drop_out(memory, output);
-                }
+                launches.drop_out(memory, output, pass);
             }
-            Operation::TimeMean => {
+            Operation::Lstm { unit } => {
+                let params = LstmParams::new(plan, step, !pass.frozen);
+                lstm::forward(&mut launches, memory, (unit, step), &params);
+            }
+            Operation::TimeMean(_) => {
                 let work = plan.buffers[step.input].shape.len();
                 let params = Params::Mean(MeanParams::new(plan, step));
                 launches.add(&manifest::TIME_MEAN, params, work, &[input, output]);
@@ -117,7 +134,7 @@ pub(super) fn backward<'a>(plan: &Plan, units: &[Unit], memory: &'a Memory, pass
                 let (own, macs) = (&memory.units[unit], step.macs as usize);
                 let mut params = conv(plan, step, window);
                 let mut values_grad = output_grad;
-                if units[unit].batch_norm {
+                if units[unit].batch_norm() {
                     let norm = Params::Norm(NormParams::new(&params, !pass.frozen));
                     let work = 8 * params.positions() * step.channels;
                     let before = [&own.values, &own.moments, &memory.values[step.output], output_grad];
@@ -152,13 +169,15 @@ pub(super) fn backward<'a>(plan: &Plan, units: &[Unit], memory: &'a Memory, pass
                 launches.add(&manifest::MAX_POOL3D_GRAD, params, inputs * window.taps(), &buffers);
             }
             Operation::AvgPool(window) => {
-                if pass.dropout.is_some() {
-                    launches.drop_out(memory, output_grad);
-                }
+                launches.drop_out(memory, output_grad, pass);
                 let params = Params::Pool(PoolParams::new(plan, step, window));
                 launches.add(&manifest::AVG_POOL3D_GRAD, params, 2 * inputs, &[output_grad, input_grad]);
             }
-            Operation::TimeMean => {
+            Operation::Lstm { unit } => {
+                let params = LstmParams::new(plan, step, !pass.frozen);
+                lstm::backward(&mut launches, memory, (unit, step), &params);
+            }
+            Operation::TimeMean(_) => {
                 let params = Params::Mean(MeanParams::new(plan, step));
                 launches.add(&manifest::TIME_MEAN_GRAD, params, inputs, &[output_grad, input_grad]);
             }
@@ -168,10 +187,13 @@ pub(super) fn backward<'a>(plan: &Plan, units: &[Unit], memory: &'a Memory, pass
 }
 
 impl<'a> Launches<'a> {
-    /// Multiplies features, or their gradient, by the factors of dropout.
-    fn drop_out(&mut self, memory: &'a Memory, values: &'a wgpu::Buffer) {
-        let features = memory.features();
+    /// Multiplies the features of the step in progress, or their gradient, by the factors of dropout, where there is some.
+    fn drop_out(&mut self, memory: &'a Memory, values: &'a wgpu::Buffer, pass: Pass) {
+        let Some(factors) = memory.factors[self.step].as_ref().filter(|_| pass.dropout.is_some()) else {
+            return;
+        };
+        let features = values.size() as usize / 4;
         let params = Params::Parts(PartsParams::new(1, features));
-        self.add(&manifest::DROPOUT, params, features, &[&memory.factors, values]);
+        self.add(&manifest::DROPOUT, params, features, &[factors, values]);
     }
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use super::super::Gpu;
-use super::launches;
+use super::{launches, lstm};
+use crate::backend::Pass;
 use crate::error::Result;
 use crate::network::Unit;
 use crate::plan::{INPUT, Kernel, Plan};
-use crate::weights::Moments;
+use crate::weights::{Moments, UnitParameters};
 
 /// Buffers of a plan and its units. Each has memory of its own, so no dispatch binds one both ways.
 pub(super) struct Memory {
@@ -19,8 +20,8 @@ pub(super) struct Memory {
     pub units: Vec<UnitMemory>,
     /// Of every step that is a max pool, which tap won.
     pub winners: Vec<Option<wgpu::Buffer>>,
-    /// What dropout multiplies the features by.
-    pub factors: wgpu::Buffer,
+    /// Of every step that dropout follows, what it multiplies the features by.
+    pub factors: Vec<Option<wgpu::Buffer>>,
     /// Gradient of the values of the unit whose turn it is.
     pub values_grad: wgpu::Buffer,
     /// Parts of the gradient of its weights.
@@ -42,12 +43,14 @@ pub(super) struct UnitMemory {
     /// The convolution's values before batch norm.
     pub values: wgpu::Buffer,
     pub moments: wgpu::Buffer,
+    /// What an LSTM needs besides.
+    pub lstm: Option<lstm::LstmMemory>,
 }
 
 /// Bytes of the smallest buffer, where a tensor is not used.
 const NOTHING: u64 = 16;
 
-fn buffer(gpu: &Gpu, label: &str, size: u64) -> wgpu::Buffer {
+pub(super) fn buffer(gpu: &Gpu, label: &str, size: u64) -> wgpu::Buffer {
     gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
         size: size.max(NOTHING),
@@ -65,20 +68,20 @@ impl Memory {
             let new = |id: usize| buffer(gpu, &format!("{} {kind}", plan.buffers[id].name), bytes(id));
             (0..plan.buffers.len()).map(new).collect()
         };
-        let (mut winners, mut own, mut factors) = (Vec::new(), Vec::new(), NOTHING);
+        let (mut winners, mut own, mut factors) = (Vec::new(), Vec::new(), Vec::new());
         let (mut values_grad, mut parts, mut zeros) = (NOTHING, NOTHING, NOTHING);
         for step in &plan.steps {
             let output = plan.buffers[step.output].stored_bytes();
             winners.push(matches!(step.kernel, Kernel::MaxPool(_)).then(|| buffer(gpu, "winners", output)));
+            factors.push(matches!(step.kernel, Kernel::AvgPool(_)).then(|| buffer(gpu, "dropout", output)));
             match step.kernel {
-                Kernel::AvgPool(_) => factors = output,
                 // Units stand in the plan in their own order.
                 Kernel::Conv { unit, window, .. } => {
                     let params = launches::conv(plan, step, window);
                     let (channels, weights) =
                         (16 * u64::from(params.channels[1]), 4 * params.weights() as u64);
                     let values = params.positions() as u64 * channels;
-                    let norm = |size: u64| if units[unit].batch_norm { size } else { NOTHING };
+                    let norm = |size: u64| if units[unit].batch_norm() { size } else { NOTHING };
                     let new = |size: u64| buffer(gpu, &step.name, size);
                     own.push(UnitMemory {
                         kernel: new(weights),
@@ -87,6 +90,7 @@ impl Memory {
                         offset_grad: new(2 * channels),
                         values: new(norm(values)),
                         moments: new(norm(2 * channels)),
+                        lstm: None,
                     });
                     zeros = zeros.max(channels);
                     values_grad = values_grad.max(values);
@@ -94,7 +98,12 @@ impl Memory {
                         parts = parts.max(params.parts() as u64 * weights);
                     }
                 }
-                Kernel::MaxPool(_) | Kernel::TimeMean => {}
+                Kernel::Lstm { .. } => {
+                    let (memory, needed) = lstm::memory(gpu, plan, step);
+                    own.push(memory);
+                    parts = parts.max(needed);
+                }
+                Kernel::MaxPool(_) | Kernel::AvgPool(_) | Kernel::TimeMean(_) => {}
             }
         }
         Memory {
@@ -102,36 +111,44 @@ impl Memory {
             grads: activations("gradient", false),
             units: own,
             winners,
-            factors: buffer(gpu, "dropout", factors),
+            factors,
             values_grad: buffer(gpu, "gradient of values", values_grad),
             parts: buffer(gpu, "parts", parts),
             zeros: buffer(gpu, "zeros", zeros),
         }
     }
 
-    /// Features that dropout may drop, as they are stored.
-    pub fn features(&self) -> usize {
-        self.factors.size() as usize / 4
+    /// Writes the factors of dropout.
+    pub fn upload_factors(&self, gpu: &Gpu, pass: Pass) {
+        for (step, buffer) in self.factors.iter().enumerate() {
+            let Some(buffer) = buffer else { continue };
+            let factors = pass.factors(step, buffer.size() as usize / 4);
+            gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&factors));
+        }
     }
 
-    /// Makes every gradient of an activation zero: steps add to them.
+    /// Makes every gradient zero that steps add to: those of activations, and of an LSTM's bias.
     pub fn clear_gradients(&self, gpu: &Gpu) {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        self.grads.iter().for_each(|grad| encoder.clear_buffer(grad, 0, None));
+        let biases = self.units.iter().filter(|unit| unit.lstm.is_some()).map(|unit| &unit.offset_grad);
+        self.grads.iter().chain(biases).for_each(|grad| encoder.clear_buffer(grad, 0, None));
         gpu.queue.submit([encoder.finish()]);
     }
 }
 
 impl UnitMemory {
     /// Writes the parameters of `unit`: kernel, offset, and moving averages where they are to be used.
-    pub fn upload(&self, gpu: &Gpu, unit: &Unit, parameters: (&[f32], &[f32], Option<&Moments>)) {
-        let (kernel, offset, moments) = parameters;
+    pub fn upload(&self, gpu: &Gpu, unit: &Unit, own: &UnitParameters, frozen: bool) {
+        if self.lstm.is_some() {
+            return lstm::upload(gpu, self, own);
+        }
+        let UnitParameters { kernel, offset, moments } = own;
         let write = |buffer: &wgpu::Buffer, first: usize, values: &[f32]| {
             gpu.queue.write_buffer(buffer, 4 * first as u64, bytemuck::cast_slice(values));
         };
         write(&self.kernel, 0, &stored_kernel(unit, kernel));
         write(&self.offset, 0, offset);
-        if let Some(Moments { mean, variance }) = moments {
+        if let Some(Moments { mean, variance }) = moments.as_ref().filter(|_| frozen) {
             write(&self.moments, 0, mean);
             write(&self.moments, unit.out_channels.next_multiple_of(4), variance);
         }
@@ -155,9 +172,8 @@ fn stored_kernel<'a>(unit: &Unit, kernel: &'a [f32]) -> Cow<'a, [f32]> {
     Cow::Owned(wide)
 }
 
-/// Adds what is stored of a kernel's gradient to the gradient.
-pub(super) fn add_kernel(unit: &Unit, stored: &[f32], kernel: &mut [f32]) {
-    let (rows, columns) = (unit.in_channels, unit.out_channels);
+/// Adds what is stored of the gradient of rows of a kernel to it.
+pub(super) fn add_kernel(rows: usize, columns: usize, stored: &[f32], kernel: &mut [f32]) {
     let (stored_rows, wide) = (rows.next_multiple_of(4), columns.next_multiple_of(4));
     let taps = kernel.chunks_exact_mut(rows * columns).zip(stored.chunks_exact(stored_rows * wide));
     for (to, from) in taps {
