@@ -1,12 +1,12 @@
 //! How a network is tested on a video. Whoever tests one does it here, so that a network with a protocol of its own has it
 //! everywhere.
 
+use i3d::Result;
 use i3d::backend::{Device, Head, Model, RunOptions};
 use i3d::clip::Clip;
 use i3d::network::MIN_FRAMES;
 use i3d::train::Footage;
 use i3d::weights::Weights;
-use i3d::Result;
 
 /// A network that is tested.
 pub struct Tested {

@@ -37,8 +37,9 @@ pub fn order(
 ) -> Result<Vec<usize>> {
     let fail = |difference: String| {
         let (ours, what) = (classes.len(), "give a model that was trained on these classes");
-        let problem =
-            format!("its classes are not those of {dataset}: {logits} found, {ours} expected{difference}; {what}");
+        let problem = format!(
+            "its classes are not those of {dataset}: {logits} found, {ours} expected{difference}; {what}"
+        );
         Err(Error::labels(place, problem))
     };
     let Some(own) = own else {
@@ -92,8 +93,9 @@ mod tests {
     #[test]
     fn other_classes_are_told() {
         let classes = names(["catch", "run"]);
-        let problem =
-            |own: Option<&[String]>, logits| order("m", own, logits, "hmdb51", &classes).unwrap_err().to_string();
+        let problem = |own: Option<&[String]>, logits| {
+            order("m", own, logits, "hmdb51", &classes).unwrap_err().to_string()
+        };
         assert_eq!(
             problem(Some(&names(["catch", "jump"])), 2),
             "m: its classes are not those of hmdb51: 2 found, 2 expected, of which it lacks 1, such as \"run\"; give a model \

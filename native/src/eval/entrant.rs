@@ -36,8 +36,7 @@ impl Entrant {
             let checkpoint = networks::named(stream, &path)?;
             let network = checkpoint.network()?;
             let own = checkpoint.metadata.labels.or_else(|| labels::for_classes(network.classes));
-            let order =
-                classes::order(&checkpoint.place, own.as_deref(), network.classes, dataset, classes)?;
+            let order = classes::order(&checkpoint.place, own.as_deref(), network.classes, dataset, classes)?;
             Ok(Entrant { stream, path, sha256: checkpoint.sha256, network, order })
         });
         let entrants: Vec<Entrant> = entrants.collect::<Result<_>>()?;

@@ -87,8 +87,9 @@ fn tell(results: &Results<'_>, args: &EvalArgs, talk: Talk) -> Outcome {
         if !missing.is_empty() {
             let (count, first) = (missing.len(), &missing[0]);
             let all = count + skipped.len() + streams.values().next().map_or(0, |score| score.count as usize);
-            let text =
-                format!("{count} of {all} videos of split {split} are not there, such as {first}; see {RESULTS}");
+            let text = format!(
+                "{count} of {all} videos of split {split} are not there, such as {first}; see {RESULTS}"
+            );
             if may_vanish {
                 talk.note(text);
             } else {

@@ -91,3 +91,35 @@ fn draw(
 const BLUE_INK: RGBColor = RGBColor(20, 80, 160);
 const GREY: RGBColor = RGBColor(90, 90, 90);
 const LINE: RGBColor = RGBColor(205, 210, 215);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Classes whose videos are mostly taken for what they are, and sometimes for a neighbour.
+    fn picture(names: &[String]) -> Result<String> {
+        let mut confusion = Confusion::new(names.len());
+        for class in 0..names.len() {
+            for video in 0..8 {
+                let taken = if video < 6 { class } else { (class + video) % names.len() };
+                let mut logits = vec![0.0; names.len()];
+                logits[taken] = 1.0;
+                confusion.add(class, &logits);
+            }
+        }
+        svg("picture", "split 1, rgb", names, &confusion)
+    }
+
+    #[test]
+    fn few_classes_have_their_counts_and_many_their_names() -> Result<()> {
+        let few: Vec<String> = (1..=5).map(|index| format!("class {index}")).collect();
+        let svg = picture(&few)?;
+        assert_eq!(svg.matches("class 3").count(), 2, "a row and a column");
+        assert!(svg.contains("\n6\n"), "{svg}");
+        let many = i3d::labels::kinetics_400();
+        let svg = picture(&many)?;
+        assert_eq!(svg.matches("\nzumba\n").count(), 2);
+        assert!(!svg.contains("\n6\n"), "no room for counts");
+        Ok(())
+    }
+}

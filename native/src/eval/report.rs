@@ -94,7 +94,8 @@ impl Results<'_> {
             of.entry(column).or_default().push(score);
         }
         let several = splits.len() > 1;
-        let mean = of.iter().filter(|_| several).map(|(&column, scores)| (column, Mean::of(scores))).collect();
+        let mean =
+            of.iter().filter(|_| several).map(|(&column, scores)| (column, Mean::of(scores))).collect();
         Results { settings, splits, mean }
     }
 

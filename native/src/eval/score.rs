@@ -93,7 +93,8 @@ impl Mean {
     /// Of at least one.
     pub fn of(scores: &[&Score]) -> Mean {
         let count = scores.len().max(1) as f64;
-        let mean = |value: &dyn Fn(&Score) -> f64| scores.iter().map(|score| value(score)).sum::<f64>() / count;
+        let mean =
+            |value: &dyn Fn(&Score) -> f64| scores.iter().map(|score| value(score)).sum::<f64>() / count;
         let all_five: Option<Vec<f64>> = scores.iter().map(|score| score.top5).collect();
         Mean {
             top1: mean(&|score| score.top1),

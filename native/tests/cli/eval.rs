@@ -133,7 +133,9 @@ const UCF101: &str = "eval --dataset ucf101 --data videos --annotations lists";
 fn ucf101_gives_the_accuracies_of_a_count_by_hand() {
     let sandbox = ucf101();
     let run = sandbox
-        .i3d(&format!("{UCF101} --split all --rgb rgb.safetensors --flow flow-{{split}}.safetensors -o out {RUN}"))
+        .i3d(&format!(
+            "{UCF101} --split all --rgb rgb.safetensors --flow flow-{{split}}.safetensors -o out {RUN}"
+        ))
         .ok();
     let results = results(&sandbox, "out");
     let of = |split: usize, stream: &str| results["splits"][split]["streams"][stream].clone();
@@ -160,7 +162,11 @@ fn ucf101_gives_the_accuracies_of_a_count_by_hand() {
     );
     let svg = text("confusion-1-fused.svg");
     assert!(svg.starts_with("<svg") && svg.contains("split 1, fused: 37.5 % of 8 videos right"), "{svg}");
-    assert!(run.stdout.contains("1       rgb           8    50.0 %    87.5 %        44.4 %\n"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("1       rgb           8    50.0 %    87.5 %        44.4 %\n"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(run.stdout.lines().count(), 1 + 3 * 3 + 3, "{}", run.stdout);
     let lines = text("predictions.jsonl");
     assert_eq!(lines.lines().count(), 1 + 8 + 2 + 1);
@@ -185,11 +191,16 @@ fn hmdb51_is_read_whatever_its_videos_are_called() {
             sandbox.write(&format!("lists/{class}_test_split{split}.txt"), list);
         }
     }
-    for (class, first, second, third) in
-        [("chew", "red", "lime", "red"), ("climb", "lime", "lime", "blue"), ("climb_stairs", "red", "red", "blue")]
-    {
+    for (class, first, second, third) in [
+        ("chew", "red", "lime", "red"),
+        ("climb", "lime", "lime", "blue"),
+        ("climb_stairs", "red", "red", "blue"),
+    ] {
         let name = |name: &str| format!("videos/{class}/{name}.avi");
-        videos(&sandbox, &[(&name(odd), first), (&name(&format!("b[1];{class}")), second), (&name("c@x"), third)]);
+        videos(
+            &sandbox,
+            &[(&name(odd), first), (&name(&format!("b[1];{class}")), second), (&name("c@x"), third)],
+        );
     }
     let scores: Scores<'_> = &[
         ("climb stairs", [0.0, 0.0, 1.0, 0.0]),
@@ -296,11 +307,8 @@ fn many(count: usize) -> Sandbox {
         let shown = if index % 7 == 0 { "red" } else { ["blue", "lime", "red"][index % 3] };
         videos(&sandbox, &[(&format!("videos/{class}/{index:03}.avi"), shown)]);
     }
-    let scores: Scores<'_> = &[
-        ("red", [1.0, 0.0, 0.0, 0.0]),
-        ("green", [0.0, 1.0, 0.0, 0.1]),
-        ("blue", [0.0, 0.0, 1.0, 0.2]),
-    ];
+    let scores: Scores<'_> =
+        &[("red", [1.0, 0.0, 0.0, 0.0]), ("green", [0.0, 1.0, 0.0, 0.1]), ("blue", [0.0, 0.0, 1.0, 0.2])];
     sandbox.write("m.safetensors", model(Stream::Rgb, scores, true));
     sandbox
 }
@@ -336,7 +344,11 @@ fn a_killed_evaluation_goes_on_behind_its_last_line() {
     );
     let text = String::from_utf8(sandbox.read("run/predictions.jsonl")).expect("text");
     sandbox.write("run/predictions.jsonl", text.replacen("\"best\"", "\"bust\"", 1));
-    sandbox.i3d(&run).fails_with(2, "run/predictions.jsonl, line 2: ", &["it is no prediction", "delete the line"]);
+    sandbox.i3d(&run).fails_with(
+        2,
+        "run/predictions.jsonl, line 2: ",
+        &["it is no prediction", "delete the line"],
+    );
 }
 
 #[test]

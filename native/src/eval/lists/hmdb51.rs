@@ -24,7 +24,8 @@ pub(super) fn read(folder: &Path, splits: &[u8]) -> Result<Listed> {
     let classes: Vec<String> = classes.into_iter().collect();
     let place = folder.display().to_string();
     if classes.is_empty() {
-        let problem = "it has no file like brush_hair_test_split1.txt; give the folder testTrainMulti_7030_splits";
+        let problem =
+            "it has no file like brush_hair_test_split1.txt; give the folder testTrainMulti_7030_splits";
         return Err(Error::labels(place, problem));
     }
     classes::distinct(&place, &classes)?;

@@ -120,9 +120,7 @@ fn folder(args: &EvalArgs) -> Result<Lists> {
             .into_iter()
             .find(|(_, given)| *given)
     {
-        return Err(Error::Usage(format!(
-            "--dataset folder has no lists and no splits; leave {option} out"
-        )));
+        return Err(Error::Usage(format!("--dataset folder has no lists and no splits; leave {option} out")));
     }
     let found = class_folders(&args.data, "give a folder with a folder of videos per class")?;
     let mut split = Split { name: WHOLE.into(), videos: Vec::new(), missing: Vec::new() };
@@ -222,9 +220,7 @@ fn lines(path: &Path) -> Result<Vec<(usize, String)>> {
     let numbered = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim().to_string()));
     let lines: Vec<_> = numbered.filter(|(_, line)| !line.is_empty()).collect();
     match lines.is_empty() {
-        true => {
-            Err(Error::labels(path.display(), "the list is empty; give the list as the data set has it"))
-        }
+        true => Err(Error::labels(path.display(), "the list is empty; give the list as the data set has it")),
         false => Ok(lines),
     }
 }

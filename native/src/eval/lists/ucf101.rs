@@ -45,7 +45,9 @@ fn videos(path: &Path, lines: &[(usize, String)], classes: &[String]) -> Result<
             None => (line.as_str(), None),
         };
         let Some((class, file)) = video.split_once('/').filter(|(_, file)| !file.is_empty()) else {
-            return fail(format!("it is {line:?}; expected CLASS/VIDEO.avi, and perhaps the number of the class"));
+            return fail(format!(
+                "it is {line:?}; expected CLASS/VIDEO.avi, and perhaps the number of the class"
+            ));
         };
         let Some(label) = classes.iter().position(|known| plain(known) == plain(class)) else {
             return fail(format!("the class {class:?} is not in classInd.txt; correct one of the two files"));
@@ -75,7 +77,8 @@ mod tests {
         let path = Path::new("classInd.txt");
         let classes = class_names(path, &numbered("1 ApplyEyeMakeup\n2 Hammering\n3 HandstandPushups"))?;
         assert_eq!(classes, ["ApplyEyeMakeup", "Hammering", "HandstandPushups"]);
-        let list = "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi\nHandStandPushups/v_HandStandPushups_g01_c02.avi 3";
+        let list =
+            "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi\nHandStandPushups/v_HandStandPushups_g01_c02.avi 3";
         let videos = videos(Path::new("testlist01.txt"), &numbered(list), &classes)?;
         let want = [(0, "v_ApplyEyeMakeup_g01_c01.avi"), (2, "v_HandStandPushups_g01_c02.avi")];
         assert_eq!(videos, want.map(|(label, file)| Line { label, file: file.into() }));
