@@ -8,7 +8,7 @@ pub use long::{Arrival, LongClip};
 pub use result::{Classification, Prediction, StreamResult};
 pub use timeline::{Segment, Timeline, Windows};
 
-use crate::backend::{Device, Head, Model, Output, Progress, Run, RunOptions, TiledRun, Tiling};
+use crate::backend::{Device, Head, Model, Output, Progress, Run, RunOptions};
 use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedOptions};
@@ -311,24 +311,8 @@ impl Classifier {
         let Loaded { stream, model, .. } = &mut self.networks[index];
         let stream = *stream;
         let mut progress = |p| progress(stream, p);
-        let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(self.options.precision);
-        let head = if self.device.holds(&plan) {
-            let mut output =
-                model.run(&plan, &clip.data, &[FEATURES, LOGITS_PER_STEP], &mut progress).await?;
-            let mut take = |name: &str| {
-                let missing = || Error::device(self.device.info(), format!("{name} was not computed"));
-                output.endpoints.remove(name).ok_or_else(missing)
-            };
-            Head { features: take(FEATURES)?, per_step: take(LOGITS_PER_STEP)? }
-        } else {
-            let tiling = Tiling::for_device(model.network(), &self.device, self.options.precision)?;
-            log::info!("{stream}: {} frames in tiles of {}", clip.frames, 4 * tiling.front);
-            let mut run = TiledRun::new(model.network(), clip.frames, tiling, self.options.precision)?;
-            for frame in clip.data.chunks_exact(clip.frame_len()) {
-                run.push(model, frame.to_vec(), &mut progress).await?;
-            }
-            run.finish()?
-        };
+        let precision = self.options.precision;
+        let head = Head::of_clip(model, &self.device, precision, clip, &mut progress).await?;
         StreamResult::new(stream, head, start.elapsed().as_secs_f64(), self)
     }
 }

@@ -1,11 +1,13 @@
 //! The command line: only parsing.
 
 mod bench;
+mod eval;
 mod synth;
 mod train;
 mod values;
 
 pub use bench::BenchArgs;
+pub use eval::{DatasetArg, EvalArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
 pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
@@ -62,6 +64,14 @@ pub enum Command {
         i3d train clips/ -o run/ --resume                 go on after a break"
     )]
     Train(Box<TrainArgs>),
+    /// Test a model on UCF-101, HMDB-51, Kinetics or a folder per class
+    #[command(
+        after_help = "Examples:\n  i3d eval --dataset ucf101 --data UCF-101 --annotations ucfTrainTestlist --split 1 --rgb rgb.safetensors -o out\n  \
+        i3d eval --dataset hmdb51 --data hmdb51 --annotations testTrainMulti_7030_splits --split all \\\n    \
+        --rgb rgb-{split}.safetensors --flow flow-{split}.safetensors -o out\n  \
+        i3d eval --dataset kinetics --data val --annotations val.csv --split val --rgb kinetics-400 --flow kinetics-400 -o out"
+    )]
+    Eval(Box<EvalArgs>),
     /// Write a checkpoint as safetensors
     #[command(
         after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors"

@@ -149,21 +149,28 @@ pub fn feed_options(
         None => Err(Error::Usage(format!("the {stream} stream has no weights; give --{stream} PATH"))),
     };
     let sizes = streams.iter().map(size).collect::<Result<Vec<usize>>>()?;
-    if let [rgb, flow] = sizes[..]
-        && rgb != flow
-    {
-        return Err(Error::Usage(format!(
-            "the rgb network takes {rgb}x{rgb} pixels and the flow network {flow}x{flow}; give two networks of one size"
-        )));
-    }
+    let input_size = one_size(sizes)?.unwrap_or(224);
     let most = match args.frames {
         None => DEFAULT_FRAMES,
         Some(Frames::First(frames)) => frames,
         Some(Frames::All) => usize::MAX,
     };
     let FlowChoice { tvl1, quantize } = flow;
-    let input_size = sizes.first().copied().unwrap_or(224);
     Ok(FeedOptions { rate: args.fps, input_size, most, tvl1, quantize })
+}
+
+/// The height and width that the networks take, RGB first; none without a network.
+///
+/// # Errors
+/// Two networks of different sizes.
+pub fn one_size(sizes: impl IntoIterator<Item = usize>) -> Result<Option<usize>> {
+    let sizes: Vec<usize> = sizes.into_iter().collect();
+    match sizes[..] {
+        [rgb, flow] if rgb != flow => Err(Error::Usage(format!(
+            "the rgb network takes {rgb}x{rgb} pixels and the flow network {flow}x{flow}; give two networks of one size"
+        ))),
+        _ => Ok(sizes.first().copied()),
+    }
 }
 
 /// Frames of the clip that is made of so many sampled frames; where it has more, they are looped.

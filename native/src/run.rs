@@ -15,7 +15,7 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, device, flow, networks, synth, train};
+use crate::{bench, checkpoint, classify, compare, device, eval, flow, networks, synth, train};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Classify(args) => classify::run(args, talk),
         Command::Flow(args) => flow::run(args, talk),
         Command::Train(args) => train::run(args, talk),
+        Command::Eval(args) => eval::run(args, talk),
         Command::Convert(args) => convert(args, talk),
         Command::Dump(args) => dump(args, talk),
         Command::Compare(args) => compare::run(args, talk),

@@ -1,6 +1,5 @@
 //! A video through decoding, optical flow and the networks, the three overlapped in time.
 
-use i3d::backend::Device;
 use i3d::classifier::{Arrival, Classification, Classifier, LongClip, Segment, Timeline, Windows};
 use i3d::clip::Clip;
 use i3d::feed::{CHUNK, Feed, FlowInputs, count_frames};
@@ -12,6 +11,7 @@ use i3d::{Error, Result};
 
 use crate::args::{ClipArgs, Frames};
 use crate::input::{self, DEFAULT_FRAMES, FlowChoice, Part};
+use crate::protocol::on_pool;
 use crate::stages::{self, Done, Event};
 use crate::talk::{Talk, Unit};
 
@@ -132,12 +132,12 @@ impl Sink {
                 let mut clips = clips.iter_mut().filter(|clip| clip.stream() == Some(stream));
                 clips.try_for_each(|clip| frames.iter().try_for_each(|frame| clip.push_frame(frame)))
             }
-            Sink::Long(long) => on_pool(classifier, |classifier| {
+            Sink::Long(long) => on_pool(&classifier.device().clone(), || {
                 frames.into_iter().try_for_each(|frame| {
                     pollster::block_on(long.push(classifier, stream, frame, &mut |_, _| ()))
                 })
             }),
-            Sink::Timeline(timeline) => on_pool(classifier, |classifier| {
+            Sink::Timeline(timeline) => on_pool(&classifier.device().clone(), || {
                 frames.into_iter().try_for_each(|frame| {
                     pollster::block_on(timeline.push(classifier, stream, &frame, &mut |_| ()))
                 })
@@ -163,16 +163,6 @@ impl Sink {
         *self = Sink::Long(Box::new(LongClip::new(classifier, streams, frames, Arrival::FlowLast)?));
         let mut clips = held.into_iter().filter_map(|clip| Some((clip.stream()?, clip.data)));
         clips.try_for_each(|(stream, frames)| self.take(classifier, stream, vec![frames]))
-    }
-}
-
-/// Does work of the networks on one of the threads that also compute flow, where both run on the CPU. From outside, each
-/// step of a network would queue behind the flow that waits there already; from inside, the network's steps come first
-/// on this thread and flow fills the gaps of all.
-fn on_pool<T: Send>(classifier: &mut Classifier, work: impl FnOnce(&mut Classifier) -> T + Send) -> T {
-    match classifier.device() {
-        Device::Cpu { .. } => rayon::scope(|_| work(classifier)),
-        Device::Gpu(_) => work(classifier),
     }
 }
 

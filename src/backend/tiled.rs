@@ -4,6 +4,7 @@
 //! depend on; its output waits in a queue until the next tile of logits can be computed behind it. The cut lies where
 //! activations have become small and the halo is still short: 19 frames before it, 20 of its own time steps behind.
 
+use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Shape};
 use crate::plan::{DeviceLimits, Part, Plan, Precision, TimeRange};
@@ -80,6 +81,36 @@ pub struct Head {
 }
 
 impl Head {
+    /// The head's values for a clip, computed in one piece where `device` holds it, else in tiles of time. `model` is on
+    /// `device` and stores numbers as `precision` says.
+    ///
+    /// # Errors
+    /// Clips of another size than the network's input, clips that are too short, and what the device reports.
+    pub async fn of_clip(
+        model: &mut Model,
+        device: &Device,
+        precision: Precision,
+        clip: &Clip,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Head> {
+        let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(precision);
+        if device.holds(&plan) {
+            let mut output = model.run(&plan, &clip.data, &[FEATURES, LOGITS_PER_STEP], progress).await?;
+            let mut take = |name: &str| {
+                let missing = || Error::device(device.info(), format!("{name} was not computed"));
+                output.endpoints.remove(name).ok_or_else(missing)
+            };
+            return Ok(Head { features: take(FEATURES)?, per_step: take(LOGITS_PER_STEP)? });
+        }
+        let tiling = Tiling::for_device(model.network(), device, precision)?;
+        log::info!("{} frames in tiles of {}", clip.frames, 4 * tiling.front);
+        let mut run = TiledRun::new(model.network(), clip.frames, tiling, precision)?;
+        for frame in clip.data.chunks_exact(clip.frame_len()) {
+            run.push(model, frame.to_vec(), progress).await?;
+        }
+        run.finish()
+    }
+
     /// Mean over time of the logits, `[classes]`.
     pub fn logits(&self) -> Vec<f32> {
         let Shape { t, c, .. } = self.per_step.shape;
@@ -88,6 +119,25 @@ impl Head {
             (sum / t as f64) as f32
         };
         (0..c).map(mean).collect()
+    }
+
+    /// The same from `device`, where numbers were stored as `precision` says.
+    ///
+    /// # Errors
+    /// Logits that are not finite.
+    pub fn finite_logits(&self, device: &Device, precision: Precision) -> Result<Vec<f32>> {
+        let logits = self.logits();
+        if logits.iter().all(|l| l.is_finite()) {
+            return Ok(logits);
+        }
+        let problem = match precision {
+            Precision::F32 => "the logits are not finite; the weights or the clip are damaged",
+            Precision::F16 => {
+                "the logits are not finite: a value went beyond 65504, the largest that f16 holds, or the weights or the \
+                 clip are damaged; use --precision f32"
+            }
+        };
+        Err(Error::device(device.info(), problem))
     }
 }
 

@@ -5,7 +5,6 @@ use crate::backend::{Activation, Head};
 use crate::error::{Error, Result};
 use crate::fusion::{Fusion, softmax};
 use crate::network::Stream;
-use crate::plan::Precision;
 
 /// What one stream's network says.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,17 +32,7 @@ impl StreamResult {
         seconds: f64,
         classifier: &Classifier,
     ) -> Result<StreamResult> {
-        let logits = head.logits();
-        if logits.iter().any(|l| !l.is_finite()) {
-            let problem = match classifier.options.precision {
-                Precision::F32 => "the logits are not finite; the weights or the clip are damaged",
-                Precision::F16 => {
-                    "the logits are not finite: a value went beyond 65504, the largest that f16 holds, or the weights or \
-                     the clip are damaged; use --precision f32"
-                }
-            };
-            return Err(Error::device(classifier.device().info(), problem));
-        }
+        let logits = head.finite_logits(&classifier.device, classifier.options.precision)?;
         let Head { features, per_step } = head;
         Ok(StreamResult { stream, logits, per_step, features, seconds })
     }

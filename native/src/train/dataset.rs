@@ -2,20 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use i3d::{Error, Result};
 
+use crate::examples::{Example, class_folders};
+
 /// Of a folder's clips every so manieth is for validation.
 const HELD_OUT: usize = 10;
-
-/// A clip and its class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    pub path: PathBuf,
-    /// Index into [`Dataset::labels`].
-    pub label: usize,
-}
 
 /// The clips of a data set.
 #[derive(Debug, Default)]
@@ -53,28 +47,12 @@ impl Dataset {
     }
 }
 
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |e| Error::io(folder.display(), e);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        paths.push(entry.map_err(failed)?.path());
-    }
-    // Names that begin with a dot are the system's.
-    paths.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')));
-    paths.sort();
-    Ok(paths)
-}
-
 fn from_folder(folder: &Path) -> Result<Dataset> {
-    let classes: Vec<PathBuf> = entries(folder)?.into_iter().filter(|path| path.is_dir()).collect();
-    if classes.is_empty() {
-        let problem = "it has no folders; give a folder with a folder of videos per class, or a CSV file";
-        return Err(Error::labels(folder.display(), problem));
-    }
+    let advice = "give a folder with a folder of videos per class, or a CSV file";
     let mut dataset = Dataset::default();
-    for (label, class) in classes.iter().enumerate() {
-        dataset.labels.push(class.file_name().unwrap_or_default().to_string_lossy().into_owned());
-        for (index, path) in entries(class)?.into_iter().enumerate() {
+    for (label, (name, videos)) in class_folders(folder, advice)?.into_iter().enumerate() {
+        dataset.labels.push(name);
+        for (index, path) in videos.into_iter().enumerate() {
             let held_out = index % HELD_OUT == HELD_OUT - 1;
             let clips = if held_out { &mut dataset.validation } else { &mut dataset.train };
             clips.push(Example { path, label });

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use i3d::backend::{Model, RunOptions, reference};
-use i3d::network::{FEATURES, LOGITS, MIN_FRAMES};
-use i3d::plan::Plan;
+use i3d::backend::{RunOptions, reference};
+use i3d::train::Footage;
 use i3d::weights::Parameters;
 use i3d::{Error, Result};
 
 use serde::Serialize;
 
 use super::Run;
-use super::dataset::{Dataset, Example};
+use super::dataset::Dataset;
+use crate::examples::Example;
 use crate::output::Output;
+use crate::protocol::Tested;
 
 /// What a test found.
 #[derive(Debug, Clone, Copy)]
@@ -72,11 +73,11 @@ impl Run<'_> {
         let classes = self.network.classes;
         let labels = &self.dataset.labels;
         let (mut loss, mut correct) = (0.0, 0);
-        self.observe(parameters, examples, LOGITS, |example, logits| {
+        self.observe(parameters, examples, |tested, example, footage| {
+            let logits = &tested.logits(footage, footage.frames)?;
             loss += reference::cross_entropy(logits, classes, &[example.label], &mut vec![0.0; classes]);
             let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
             correct += usize::from(best == example.label);
-            let logits = &logits[..classes];
             take(Verdict { path: &example.path, label: &labels[example.label], best: &labels[best], logits })
         })?;
         let count = examples.len().max(1) as f64;
@@ -90,7 +91,8 @@ impl Run<'_> {
     pub(super) fn features(&self, parameters: &Parameters, examples: &[Example]) -> Result<Vec<f32>> {
         let width = self.network.units().last().map_or(1, |unit| unit.in_channels);
         let mut all = Vec::new();
-        self.observe(parameters, examples, FEATURES, |_, steps| {
+        self.observe(parameters, examples, |tested, _, footage| {
+            let steps = tested.head(footage, footage.frames)?.features.data;
             let count = (steps.len() / width) as f32;
             all.extend((0..width).map(|i| steps.iter().skip(i).step_by(width).sum::<f32>() / count));
             Ok(())
@@ -98,28 +100,21 @@ impl Run<'_> {
         Ok(all)
     }
 
-    /// Runs the network on every example and hands `take` the values of an endpoint.
+    /// Shows every example to `look`, whole.
     fn observe(
         &self,
         parameters: &Parameters,
         examples: &[Example],
-        endpoint: &str,
-        mut take: impl FnMut(&Example, &[f32]) -> Result<()>,
+        mut look: impl FnMut(&mut Tested, &Example, &Footage) -> Result<()>,
     ) -> Result<()> {
-        let mut model = Model::new(&self.device, parameters.folded()?, &RunOptions::default())?;
-        let size = self.network.input_size;
+        let mut tested = Tested::new(&self.device, parameters.folded()?, RunOptions::default())?;
         for example in examples {
-            let footage = self.clips.clip(&example.path)?;
+            let footage = self.clip(example)?;
             let footage = match self.args.single_frame {
                 true => footage.still(footage.frames / 2),
                 false => footage,
             };
-            let frames = footage.frames.max(MIN_FRAMES);
-            let input = footage.crop(footage.centre(size), size, frames);
-            let plan = Plan::new(&self.network, 1, frames)?;
-            let output = pollster::block_on(model.run(&plan, &input, &[endpoint], &mut |_| ()))?;
-            let missing = || Error::device("training", format!("{endpoint} was not computed"));
-            take(example, &output.get(endpoint).ok_or_else(missing)?.data)?;
+            look(&mut tested, example, &footage)?;
         }
         Ok(())
     }

@@ -11,9 +11,9 @@ use i3d::{Error, Result};
 use rayon::prelude::*;
 
 use super::Run;
-use super::dataset::Example;
 use super::journal::{Entry, Journal, Split};
 use crate::args::ModeArg;
+use crate::examples::Example;
 use crate::output::{self, Output};
 use crate::talk::Unit;
 
@@ -128,7 +128,7 @@ impl Run<'_> {
             .collect();
         let size = self.network.input_size;
         let inputs = clips.par_iter().enumerate().map(|(index, example)| {
-            let footage = self.clips.clip(&example.path)?;
+            let footage = self.clip(example)?;
             let mut random = SplitMix64::with_path(args.seed, &[CROPS, step, index as u64]);
             let footage = match args.single_frame {
                 true => footage.still(random.below(footage.frames)),

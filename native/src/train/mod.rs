@@ -1,6 +1,6 @@
 //! `i3d train`: a network from a folder of videos.
 //!
-//! `dataset.rs` says which clips there are, `footage.rs` decodes them once, `fit.rs` trains, `evaluate.rs` tests, and
+//! `dataset.rs` says which clips there are, the library of clips decodes them once, `fit.rs` trains, `evaluate.rs` tests, and
 //! `journal.rs` keeps what there is to read afterwards. The folder of a run holds `state.safetensors`, from which the run goes
 //! on, `best.safetensors` and `model.safetensors`, which are models, `train.jsonl`, `curve.svg`, and
 //! `test.jsonl` where there are clips to test on.
@@ -8,33 +8,35 @@
 mod dataset;
 mod evaluate;
 mod fit;
-mod footage;
 mod journal;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use i3d::backend::Device;
-use i3d::flow::Quantize;
 use i3d::network::{Network, Stream};
 use i3d::plan::Precision;
 use i3d::preprocess::RgbPreprocess;
+use i3d::train::Footage;
 use i3d::weights::{Checkpoint, Metadata, Parameters};
 use i3d::{Error, Result};
 use rayon::prelude::*;
 
 use crate::args::{ModeArg, TrainArgs};
+use crate::examples::Example;
+use crate::footage::{Decoding, Library};
+use crate::input::DEFAULT_FRAMES;
 use crate::output::Output;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 use crate::{device, networks};
-use dataset::{Dataset, Example};
-use footage::{Decoding, Library};
+use dataset::Dataset;
 
 /// A run: what is trained, on what, and where it is kept.
 struct Run<'a> {
     args: &'a TrainArgs,
     mode: ModeArg,
+    stream: Stream,
     clips: Library,
     dataset: Dataset,
     network: Network,
@@ -83,16 +85,15 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     let network = parameters.network;
     std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
     talk.note(format!("training on {}", device.info()));
-    let quantize: Quantize = args.flow.quantize.into();
     let decoding = Decoding {
-        stream,
         preprocess: RgbPreprocess::for_input(network.input_size),
         rate: args.fps,
-        tvl1: args.flow.preset.into(),
-        quantize,
+        most: DEFAULT_FRAMES,
+        flow: (&args.flow).into(),
     };
-    let clips = Library::open(decoding, args.cache_mb << 20)?;
-    let mut run = Run { args, mode, clips, dataset, network, device, talk };
+    // A run that goes on on another device must see the same flow.
+    let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20)?;
+    let mut run = Run { args, mode, stream, clips, dataset, network, device, talk };
     let broken = run.decode()?;
     match mode {
         ModeArg::Fixed => run.fit_head(parameters)?,
@@ -116,7 +117,7 @@ impl Run<'_> {
         let count = train.len() + validation.len() + test.len();
         let bar = self.talk.bar("decoding", count as u64, Unit::Clips);
         let decode = |example: &Example| {
-            let clip = self.clips.clip(&example.path);
+            let clip = self.clip(example);
             bar.inc(1);
             clip.err().map(|error| (example.clone(), error.to_string()))
         };
@@ -143,6 +144,11 @@ impl Run<'_> {
         }
         self.dataset = Dataset { labels, train, validation, test };
         Ok(!broken.is_empty())
+    }
+
+    /// The clip of an example, decoded now or before.
+    fn clip(&self, example: &Example) -> Result<Footage> {
+        self.clips.clip(&example.path, self.stream)
     }
 
     /// What models of this run say about themselves.

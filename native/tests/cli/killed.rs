@@ -16,7 +16,7 @@ fn steps(sandbox: &Sandbox) -> usize {
 }
 
 /// Starts `command`, waits until `ready`, and kills it without a warning. Gives whether it was still running then.
-fn kill_when(sandbox: &Sandbox, command: &str, ready: impl Fn() -> bool) -> bool {
+pub fn kill_when(sandbox: &Sandbox, command: &str, ready: impl Fn() -> bool) -> bool {
     let mut child: Child = sandbox.command(command).stderr(Stdio::null()).spawn().expect("starts");
     let start = Instant::now();
     while !ready() {

@@ -11,6 +11,7 @@ mod bench;
 mod classify;
 mod convert;
 mod devices;
+mod eval;
 mod fixtures;
 mod flow;
 mod killed;

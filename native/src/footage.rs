@@ -1,4 +1,4 @@
-//! Decoded clips on disk: decoding and flow cost far more than a step of training.
+//! Decoded clips, kept on disk where that is wanted: decoding and flow cost far more than a step of training.
 //!
 //! A file holds one [`Footage`]; its name is a hash of the video's path, size and time of change, and of everything that
 //! decides what is decoded. Files are written whole or not at all, and one that cannot be read is made again.
@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use half::f16;
 use i3d::backend::Device;
-use i3d::flow::{FlowEngine, Gray, Quantize, Tvl1};
+use i3d::flow::{FlowEngine, Gray};
 use i3d::network::Stream;
 use i3d::preprocess::RgbPreprocess;
 use i3d::train::{Footage, Pixels};
@@ -18,54 +18,82 @@ use i3d::video::{self, Rate, Samples};
 use i3d::{Error, Result};
 
 use crate::cache;
+use crate::input::FlowChoice;
 use crate::models::hash;
 use crate::output::Output;
-
-/// The longest clip that is kept, one frame more of colours: DeepMind's test length.
-const MOST_FRAMES: usize = 250;
 
 /// How clips are decoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Decoding {
-    pub stream: Stream,
     pub preprocess: RgbPreprocess,
     pub rate: Rate,
-    pub tvl1: Tvl1,
-    pub quantize: Quantize,
+    /// The longest clip, one frame more of colours, between which lie so many flows.
+    pub most: usize,
+    pub flow: FlowChoice,
 }
 
 /// Decoded clips, as many on disk as the budget allows.
 pub struct Library {
     decoding: Decoding,
+    /// Where flow is computed.
+    device: Device,
     folder: PathBuf,
     /// Bytes that may still be written.
     budget: AtomicU64,
 }
 
 impl Library {
-    /// Clips decoded so; `budget` bytes of them are kept on disk.
-    pub fn open(decoding: Decoding, budget: u64) -> Result<Library> {
+    /// Clips decoded so, their flow computed on `device`; `budget` bytes of them are kept on disk.
+    pub fn open(decoding: Decoding, device: Device, budget: u64) -> Result<Library> {
         let folder = cache::folder()?.join("footage");
-        fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
-        let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
-        let used: u64 = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
-        Ok(Library { decoding, folder, budget: AtomicU64::new(budget.saturating_sub(used)) })
+        let mut used = 0;
+        if budget > 0 {
+            fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
+            let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
+            used = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+        }
+        Ok(Library { decoding, device, folder, budget: AtomicU64::new(budget.saturating_sub(used)) })
     }
 
     /// The clip of a video, decoded now or before.
     ///
     /// # Errors
     /// Videos that cannot be decoded.
-    pub fn clip(&self, video: &Path) -> Result<Footage> {
-        let stream = self.decoding.stream;
+    pub fn clip(&self, video: &Path, stream: Stream) -> Result<Footage> {
+        self.clip_beside(video, stream, None)
+    }
+
+    /// The clips of several streams of a video, which is decoded once.
+    ///
+    /// # Errors
+    /// Videos that cannot be decoded.
+    pub fn clips(&self, video: &Path, streams: impl Iterator<Item = Stream>) -> Result<Vec<Footage>> {
+        let mut clips: Vec<Footage> = Vec::new();
+        for stream in streams {
+            clips.push(self.clip_beside(video, stream, clips.last())?);
+        }
+        Ok(clips)
+    }
+
+    /// The clip of a video, of which `colours` may be there already.
+    fn clip_beside(&self, video: &Path, stream: Stream, colours: Option<&Footage>) -> Result<Footage> {
         if let Some(footage) = self.cached(video, stream)? {
             return Ok(footage);
         }
         let footage = match stream {
             Stream::Rgb => self.colours(video)?,
-            Stream::Flow => self.flow(video)?,
+            Stream::Flow => self.flow(video, colours)?,
         };
-        let (file, bytes) = (self.file(video, stream)?, pack(&footage));
+        self.keep(video, stream, &footage)?;
+        Ok(footage)
+    }
+
+    /// Keeps a clip where there is room for it.
+    fn keep(&self, video: &Path, stream: Stream, footage: &Footage) -> Result<()> {
+        if self.budget.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let (file, bytes) = (self.file(video, stream)?, pack(footage));
         let length = bytes.len() as u64;
         let fits =
             self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
@@ -75,7 +103,7 @@ impl Library {
                 log::debug!("{error}");
             }
         }
-        Ok(footage)
+        Ok(())
     }
 
     /// The clip as it was kept, if it was.
@@ -90,10 +118,10 @@ impl Library {
         let metadata = fs::metadata(video).map_err(failed)?;
         let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let path = fs::canonicalize(video).map_err(failed)?;
-        let Decoding { preprocess, rate, tvl1, quantize, .. } = self.decoding;
+        let Decoding { preprocess, rate, most, flow } = self.decoding;
         let how = match stream {
-            Stream::Rgb => format!("{preprocess:?} {rate:?}"),
-            Stream::Flow => format!("{preprocess:?} {rate:?} {tvl1:?} {quantize:?}"),
+            Stream::Rgb => format!("{preprocess:?} {rate:?} {most}"),
+            Stream::Flow => format!("{preprocess:?} {rate:?} {most} {flow:?}"),
         };
         let key = format!("{path:?} {} {changed:?} {how}", metadata.len());
         Ok(self.folder.join(&hash::sha256_bytes(key.as_bytes())[..32]))
@@ -101,7 +129,7 @@ impl Library {
 
     /// Colours of a video.
     fn colours(&self, video: &Path) -> Result<Footage> {
-        let Decoding { preprocess, rate, .. } = self.decoding;
+        let Decoding { preprocess, rate, most, .. } = self.decoding;
         let mut samples = Samples::new(video::open(video)?, rate)?;
         let (mut frames, mut size) = (Vec::new(), None);
         while let Some(sample) = samples.next_sample()? {
@@ -110,28 +138,34 @@ impl Library {
             let rgb = preprocess.resized_rgb(&sample.frame, region);
             frames.extend(std::iter::repeat_n(rgb, sample.times));
             // A flow more than frames that a flow clip has.
-            if frames.len() > MOST_FRAMES {
+            if frames.len() > most {
                 break;
             }
         }
         let Some(size) = size else {
             return Err(Error::video(video.display(), "the video has no frames; give another"));
         };
-        frames.truncate(MOST_FRAMES + 1);
+        frames.truncate(most + 1);
         Footage::rgb(size.height, size.width, &frames)
     }
 
     /// Flow of a video, from its colours where the other stream has left them: starting a decoder costs more than all the
     /// rest.
-    fn flow(&self, video: &Path) -> Result<Footage> {
-        let colours = match self.cached(video, Stream::Rgb)? {
+    fn flow(&self, video: &Path, colours: Option<&Footage>) -> Result<Footage> {
+        let decoded;
+        let colours = match colours {
             Some(colours) => colours,
-            None => self.colours(video)?,
+            None => {
+                let kept = self.cached(video, Stream::Rgb)?;
+                decoded = kept.map_or_else(|| self.colours(video), Ok)?;
+                &decoded
+            }
         };
         let grays = colours.rgb_frames().map(|rgb| Gray::from_rgb(colours.width, colours.height, &rgb));
         let grays = grays.collect::<Result<Vec<_>>>()?;
-        let mut engine = FlowEngine::new(&Device::Cpu { threads: 0 }, &self.decoding.tvl1)?;
-        Footage::flow(&pollster::block_on(engine.flows(&grays))?, self.decoding.quantize)
+        let FlowChoice { tvl1, quantize } = self.decoding.flow;
+        let mut engine = FlowEngine::new(&self.device, &tvl1)?;
+        Footage::flow(&pollster::block_on(engine.flows(&grays))?, quantize)
     }
 }
 
