@@ -33,7 +33,7 @@ fn layer(p: &LstmParams) -> [Vec<f32>; 4] {
     let input = random.vec(n * steps * c);
     let mut weights = random.vec(p.weights());
     let variances = weights.len() - 9 * h * p.step[2] as usize;
-    weights[variances..].iter_mut().for_each(|variance| *variance = 1.2 + *variance);
+    weights[variances..].iter_mut().for_each(|variance| *variance += 1.2);
     // Noise, lest anything be read that no step has written.
     let (mut trace, mut output) = (random.vec(p.trace()), random.vec(n * steps * h));
     (0..p.step[0] as usize)
