@@ -25,7 +25,7 @@ fn model(stream: Stream, scores: Scores<'_>, named: bool) -> Vec<u8> {
         let tensor = checkpoint.tensors.get_mut(&format!("{}/conv_3d/w", unit.name)).expect("a kernel");
         for channel in 0..unit.in_channels.min(3) {
             let at = (middle * unit.in_channels + channel) * unit.out_channels;
-            match unit.batch_norm {
+            match unit.batch_norm() {
                 true => tensor.data[at + channel] = 1.0,
                 false => {
                     let row = &mut tensor.data[at..at + classes];
