@@ -9,7 +9,7 @@ pub use bench::BenchArgs;
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
 pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
-use values::{parse_frames, parse_threads};
+use values::{parse_classes, parse_frames, parse_threads};
 
 use std::path::PathBuf;
 
@@ -67,6 +67,14 @@ pub enum Command {
         after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors"
     )]
     Convert(ConvertArgs),
+    /// Make I3D out of a 2-D Inception-V1, to train it
+    #[command(
+        after_help = "Examples:\n  i3d inflate googlenet-1378be20.pth start.safetensors --stream rgb\n  \
+        i3d inflate inception_v1.ckpt start.safetensors --stream flow --labels labels.txt\n\n\
+        WEIGHTS2D is torchvision's GoogLeNet, TF-slim's inception_v1.ckpt, or a safetensors file with kernels\n\
+        [1, kH, kW, Cin, Cout] under I3D's names, each of a network that takes pictures in [-1, 1]."
+    )]
+    Inflate(InflateArgs),
     /// Write the values of one endpoint as .npy
     #[command(
         after_help = "Example:\n  i3d dump tennis.mp4 --rgb rgb.safetensors --endpoint Mixed_5c -o mixed_5c.npy\n\n\
@@ -280,6 +288,29 @@ pub struct ConvertArgs {
     /// How convolution kernels are stored: f16 halves the file
     #[arg(long, value_enum, default_value = "f32")]
     pub precision: PrecisionArg,
+}
+
+/// `i3d inflate`.
+#[derive(Debug, Args)]
+pub struct InflateArgs {
+    /// A 2-D network trained on pictures: PyTorch file, TensorFlow V1 checkpoint, or safetensors file
+    #[arg(value_name = "WEIGHTS2D")]
+    pub weights: PathBuf,
+    /// The file to write
+    #[arg(value_name = "OUT.safetensors")]
+    pub output: PathBuf,
+    /// What it will see: colours (3 channels) or flow (2)
+    #[arg(long, value_enum)]
+    pub stream: StreamArg,
+    /// Classes of the new classifier
+    #[arg(long, default_value_t = 400, value_name = "N", value_parser = parse_classes, conflicts_with = "labels")]
+    pub classes: usize,
+    /// Names of the classes, one per line, instead of their number
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// What the new classifier's first weights are drawn from
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
 }
 
 /// `i3d dump`.

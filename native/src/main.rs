@@ -9,6 +9,7 @@ mod compare;
 mod device;
 mod film;
 mod flow;
+mod inflate;
 mod input;
 mod models;
 mod networks;

@@ -15,7 +15,7 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, device, flow, networks, synth, train};
+use crate::{bench, checkpoint, classify, compare, device, flow, inflate, networks, synth, train};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Flow(args) => flow::run(args, talk),
         Command::Train(args) => train::run(args, talk),
         Command::Convert(args) => convert(args, talk),
+        Command::Inflate(args) => inflate::run(args, talk),
         Command::Dump(args) => dump(args, talk),
         Command::Compare(args) => compare::run(args, talk),
         Command::Plan(args) => plan(args),
