@@ -108,6 +108,13 @@ pub enum Command {
     /// List the devices that i3d can run on
     #[command(after_help = "Example:\n  i3d devices --json")]
     Devices(DevicesArgs),
+    /// Check the released models against their published outputs
+    #[command(
+        after_help = "Examples:\n  i3d selftest --pull               fetches the sample clips first (79 MB, once)\n  \
+        i3d selftest --device gpu --json -\n\nChecks the models that were pulled (`i3d models pull`). Exit status: 0 what could be checked is as \
+        published,\n1 something is not, or nothing could be checked."
+    )]
+    Selftest(SelftestArgs),
     /// Fetch and keep the released models
     #[command(
         after_help = "Example:\n  i3d models pull kinetics-400\n  i3d classify tennis.mp4 --model kinetics-400"
@@ -397,6 +404,23 @@ pub struct DevicesArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `i3d selftest`.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Download the sample clips that are not here yet, and verify them
+    #[arg(long)]
+    pub pull: bool,
+    /// Write the checks as JSON, `-` for standard output
+    #[arg(long, value_name = "PATH")]
+    pub json: Option<PathBuf>,
+    /// auto, cpu, gpu, or a part of an adapter's name (see `i3d devices`)
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceRequest,
+    /// Threads of everything that is computed on the CPU, together [default: one per core]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
+    pub threads: usize,
 }
 
 /// `i3d models`.

@@ -15,6 +15,7 @@ mod models;
 mod networks;
 mod output;
 mod run;
+mod selftest;
 mod stages;
 mod synth;
 mod talk;

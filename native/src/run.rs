@@ -15,7 +15,7 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, device, flow, inflate, networks, synth, train};
+use crate::{bench, checkpoint, classify, compare, device, flow, inflate, networks, selftest, synth, train};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Bench(args) => bench::run(args, talk),
         Command::Synth(args) => synth::run(args, talk),
         Command::Devices(args) => devices(args),
+        Command::Selftest(args) => selftest::run(args, talk),
         Command::Models(args) => models(args, talk),
     };
     match outcome {
