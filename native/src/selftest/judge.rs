@@ -19,6 +19,8 @@ pub enum Verdict {
     },
     /// Not as published.
     Wrong {
+        /// Largest difference; infinite where a class is missing.
+        worst: f64,
         /// Found and published.
         problem: String,
         /// What such numbers come from, as far as anybody knows.
@@ -67,7 +69,7 @@ pub fn judge(expected: &Expected, logits: &[f32], labels: &[String], all: &[Expe
         }
         false => cause(expected, norm, largest, all),
     };
-    Verdict::Wrong { problem, cause }
+    Verdict::Wrong { worst, problem, cause }
 }
 
 fn close(a: f64, b: f64, tolerance: f64) -> bool {

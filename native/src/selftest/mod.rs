@@ -47,6 +47,8 @@ struct Line {
     status: Status,
     /// Numbers found and published, or why there are none.
     detail: String,
+    /// Largest difference: of a logit or a norm, and of a distance as a share of it.
+    difference: Option<f64>,
     /// Where the published numbers stand.
     source: String,
     /// What wrong numbers come from, where anybody knows.
@@ -94,8 +96,8 @@ pub fn run(args: &SelftestArgs, talk: Talk) -> Result<Outcome> {
         let path = models.stream_path(model, stream).ok();
         path.map(|path| networks::read(stream, &path)).transpose()
     };
-    let to_stdout = !matches!(json, Json::StandardOutput);
-    let mut report = |line: &Line| if to_stdout { print(format_args!("{line}\n")) } else { Ok(()) };
+    let text = !matches!(json, Json::StandardOutput);
+    let mut report = |line: &Line| if text { print(format_args!("{line}\n")) } else { Ok(()) };
     let mut progress = talk.work(&device);
     let test = SelfTest { clips, installed: &installed, device: &device };
     let checks = test.run(&Published::load()?, &mut progress, &mut report)?;
@@ -214,17 +216,17 @@ fn output(expected: &Expected, streams: &[Logits; 2], labels: &[String], all: &[
             Err(reason) => return unchecked(&model, what, &source, reason),
         }
     }
-    let (status, detail, cause) = match judge(expected, &sum, labels, all) {
+    let (status, detail, difference, cause) = match judge(expected, &sum, labels, all) {
         Verdict::Good { worst } => {
             let (norm, classes) = (expected.norm, expected.top.len());
             let detail = format!("norm {norm:.4} and {classes} logits as published, {worst:.0e} off at most");
-            (Status::Ok, detail, None)
+            (Status::Ok, detail, Some(worst), None)
         }
-        Verdict::Wrong { problem, cause } => {
-            (Status::Wrong, format!("{problem} (to be within {TOLERANCE})"), cause)
+        Verdict::Wrong { worst, problem, cause } => {
+            (Status::Wrong, format!("{problem} (to be within {TOLERANCE})"), Some(worst), cause)
         }
     };
-    Line { model, what, status, detail, source, cause }
+    Line { model, what, status, detail, difference, source, cause }
 }
 
 /// A check without logits.
@@ -236,7 +238,7 @@ fn unchecked(model: &str, what: &'static str, source: &str, reason: &Reason) -> 
         }
         Reason::Broken(error) => (Status::Wrong, error.clone()),
     };
-    Line { model: model.into(), what, status, detail, source: source.into(), cause: None }
+    Line { model: model.into(), what, status, detail, difference: None, source: source.into(), cause: None }
 }
 
 /// The distances between black and white clips of every published length.
@@ -274,5 +276,5 @@ fn fvd(published: &Fvd, classifier: &mut Classifier, progress: Hear) -> Line {
         }
         false => (Status::Wrong, format!("black against white, {}", wrong.join("; "))),
     };
-    Line { model, what, status, detail, source, cause: None }
+    Line { model, what, status, detail, difference: Some(worst), source, cause: None }
 }

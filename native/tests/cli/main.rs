@@ -18,6 +18,7 @@ mod killed;
 mod models;
 mod outputs;
 mod precision;
+mod selftest;
 mod streams;
 mod synth;
 mod timeline;
