@@ -274,7 +274,11 @@ fn fvd(published: &Fvd, classifier: &mut Classifier, progress: Hear) -> Line {
                 ),
             )
         }
-        false => (Status::Wrong, format!("black against white, {}", wrong.join("; "))),
+        false => {
+            let (all, some) = (wrong.len(), wrong.iter().take(3).cloned().collect::<Vec<_>>().join("; "));
+            let lengths = published.values.len();
+            (Status::Wrong, format!("black against white is off for {all} of {lengths} lengths: {some}"))
+        }
     };
     Line { model, what, status, detail, difference: Some(worst), source, cause: None }
 }
