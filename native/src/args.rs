@@ -11,7 +11,7 @@ pub use eval::{DatasetArg, EvalArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
 pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
-use values::{parse_frames, parse_threads};
+use values::{parse_classes, parse_frames, parse_threads};
 
 use std::path::PathBuf;
 
@@ -77,6 +77,14 @@ pub enum Command {
         after_help = "Example:\n  i3d convert data/checkpoints/rgb_imagenet/model.ckpt rgb.safetensors"
     )]
     Convert(ConvertArgs),
+    /// Make I3D out of a 2-D Inception-V1, to train it
+    #[command(
+        after_help = "Examples:\n  i3d inflate googlenet-1378be20.pth start.safetensors --stream rgb\n  \
+        i3d inflate inception_v1.ckpt start.safetensors --stream flow --labels labels.txt\n\n\
+        WEIGHTS2D is torchvision's GoogLeNet, TF-slim's inception_v1.ckpt, or a safetensors file with kernels\n\
+        [1, kH, kW, Cin, Cout] under I3D's names, each of a network that takes pictures in [-1, 1]."
+    )]
+    Inflate(InflateArgs),
     /// Write the values of one endpoint as .npy
     #[command(
         after_help = "Example:\n  i3d dump tennis.mp4 --rgb rgb.safetensors --endpoint Mixed_5c -o mixed_5c.npy\n\n\
@@ -110,6 +118,13 @@ pub enum Command {
     /// List the devices that i3d can run on
     #[command(after_help = "Example:\n  i3d devices --json")]
     Devices(DevicesArgs),
+    /// Check the released models against their published outputs
+    #[command(
+        after_help = "Examples:\n  i3d selftest --pull               fetches the sample clips first (79 MB, once)\n  \
+        i3d selftest --device gpu --json -\n\nChecks the models that were pulled (`i3d models pull`). Exit status: 0 what could be checked is as \
+        published,\n1 something is not, or nothing could be checked."
+    )]
+    Selftest(SelftestArgs),
     /// Fetch and keep the released models
     #[command(
         after_help = "Example:\n  i3d models pull kinetics-400\n  i3d classify tennis.mp4 --model kinetics-400"
@@ -292,6 +307,29 @@ pub struct ConvertArgs {
     pub precision: PrecisionArg,
 }
 
+/// `i3d inflate`.
+#[derive(Debug, Args)]
+pub struct InflateArgs {
+    /// A 2-D network trained on pictures: PyTorch file, TensorFlow V1 checkpoint, or safetensors file
+    #[arg(value_name = "WEIGHTS2D")]
+    pub weights: PathBuf,
+    /// The file to write
+    #[arg(value_name = "OUT.safetensors")]
+    pub output: PathBuf,
+    /// What it will see: colours (3 channels) or flow (2)
+    #[arg(long, value_enum)]
+    pub stream: StreamArg,
+    /// Classes of the new classifier
+    #[arg(long, default_value_t = 400, value_name = "N", value_parser = parse_classes, conflicts_with = "labels")]
+    pub classes: usize,
+    /// Names of the classes, one per line, instead of their number
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// What the new classifier's first weights are drawn from
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
 /// `i3d dump`.
 #[derive(Debug, Args)]
 pub struct DumpArgs {
@@ -376,6 +414,23 @@ pub struct DevicesArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `i3d selftest`.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Download the sample clips that are not here yet, and verify them
+    #[arg(long)]
+    pub pull: bool,
+    /// Write the checks as JSON, `-` for standard output
+    #[arg(long, value_name = "PATH")]
+    pub json: Option<PathBuf>,
+    /// auto, cpu, gpu, or a part of an adapter's name (see `i3d devices`)
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceRequest,
+    /// Threads of everything that is computed on the CPU, together [default: one per core]
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
+    pub threads: usize,
 }
 
 /// `i3d models`.

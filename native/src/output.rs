@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use i3d::{Error, Result};
+use serde::Serialize;
 use tempfile::{NamedTempFile, TempDir};
 
 /// What errors call standard output.
@@ -20,6 +21,38 @@ pub fn print(text: impl std::fmt::Display) -> Result<()> {
 pub fn reader_is_gone(error: &Error) -> bool {
     matches!(error, Error::Io { place, source }
         if place == STANDARD_OUTPUT && source.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Where `--json` goes.
+pub enum Json {
+    /// Nobody asked for it.
+    Nowhere,
+    /// `--json -`
+    StandardOutput,
+    /// `--json PATH`
+    File(Output),
+}
+
+impl Json {
+    /// Makes sure that the path, if there is one, can be written.
+    pub fn open(path: Option<&Path>) -> Result<Json> {
+        Ok(match path {
+            None => Json::Nowhere,
+            Some(path) if path == Path::new("-") => Json::StandardOutput,
+            Some(path) => Json::File(Output::create(path)?),
+        })
+    }
+
+    /// Writes the document; gives whether standard output is free for text.
+    pub fn write(self, document: &impl Serialize) -> Result<bool> {
+        let text = serde_json::to_string_pretty(document);
+        let text = text.map_err(|e| Error::Usage(format!("the numbers are no JSON: {e}")))? + "\n";
+        match self {
+            Json::Nowhere => Ok(true),
+            Json::StandardOutput => print(text).map(|()| false),
+            Json::File(output) => output.finish(text.as_bytes()).map(|()| true),
+        }
+    }
 }
 
 /// Temporary files and folders that exist now, for [`remove_temporaries`].

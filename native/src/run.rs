@@ -15,7 +15,9 @@ use crate::input::{self, Part};
 use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
-use crate::{bench, checkpoint, classify, compare, device, eval, flow, networks, synth, train};
+use crate::{
+    bench, checkpoint, classify, compare, device, eval, flow, inflate, networks, selftest, synth, train,
+};
 
 /// How a command that ran ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +37,14 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Train(args) => train::run(args, talk),
         Command::Eval(args) => eval::run(args, talk),
         Command::Convert(args) => convert(args, talk),
+        Command::Inflate(args) => inflate::run(args, talk),
         Command::Dump(args) => dump(args, talk),
         Command::Compare(args) => compare::run(args, talk),
         Command::Plan(args) => plan(args),
         Command::Bench(args) => bench::run(args, talk),
         Command::Synth(args) => synth::run(args, talk),
         Command::Devices(args) => devices(args),
+        Command::Selftest(args) => selftest::run(args, talk),
         Command::Models(args) => models(args, talk),
     };
     match outcome {

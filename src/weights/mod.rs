@@ -6,6 +6,7 @@
 
 mod cursor;
 mod element;
+mod inflate;
 mod load;
 mod names;
 mod parameters;
@@ -32,6 +33,8 @@ pub enum Format {
     Safetensors,
     /// TensorFlow's V2 checkpoint: an index and data files.
     TensorFlow,
+    /// TensorFlow's V1 checkpoint: one file.
+    TensorFlowV1,
     /// PyTorch's format before version 1.6: a stream of pickles, then raw numbers.
     PyTorchLegacy,
     /// PyTorch's format since version 1.6: a zip file.
@@ -43,6 +46,7 @@ impl std::fmt::Display for Format {
         f.write_str(match self {
             Format::Safetensors => "safetensors",
             Format::TensorFlow => "TensorFlow checkpoint",
+            Format::TensorFlowV1 => "TensorFlow V1 checkpoint",
             Format::PyTorchLegacy => "PyTorch legacy file",
             Format::PyTorchZip => "PyTorch zip file",
         })
@@ -122,7 +126,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a safetensors or PyTorch file, whichever the bytes are; `place` names it in errors.
+    /// Reads a safetensors file, a PyTorch file or a TensorFlow V1 checkpoint, whichever the bytes are; `place` names it in errors.
     pub fn from_bytes(place: &str, bytes: &[u8]) -> Result<Checkpoint> {
         let at = |problem| Error::checkpoint(place, problem);
         let format = sniff::format(bytes).map_err(at)?;
@@ -130,6 +134,7 @@ impl Checkpoint {
             let (found, skipped) = match format {
                 Format::Safetensors => return safetensors_file::read(bytes).map_err(at),
                 Format::PyTorchZip => pytorch::read_zip(bytes).map_err(at)?,
+                Format::TensorFlowV1 => tf_bundle::read_v1(bytes).map_err(at)?,
                 // `sniff::format` never answers `TensorFlow`, which takes several files.
                 Format::PyTorchLegacy | Format::TensorFlow => pytorch::read_legacy(bytes).map_err(at)?,
             };
@@ -283,7 +288,7 @@ impl Checkpoint {
             &self.place,
             format!(
                 "holds no {name}, so it is no I3D checkpoint of a known kind; it holds {found}. \
-                 Known are DeepMind's, piergiaj's and hassony2's names"
+                 Known are DeepMind's, piergiaj's and hassony2's names, and of 2-D networks TF-slim's and torchvision's"
             ),
         )
     }

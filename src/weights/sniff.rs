@@ -17,6 +17,9 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, Problem> {
     if safetensors_file::looks_like(bytes) {
         return Ok(Format::Safetensors);
     }
+    if bytes.ends_with(&tf_bundle::MAGIC) {
+        return Ok(Format::TensorFlowV1);
+    }
     Err(mistake(bytes))
 }
 
@@ -29,11 +32,6 @@ fn mistake(bytes: &[u8]) -> Problem {
     }
     if text.starts_with("<!doctype") || text.starts_with("<html") || text.starts_with("<?xml") {
         return "is a web page, not a checkpoint: the download answered with a page; download the file itself".into();
-    }
-    if bytes.ends_with(&tf_bundle::MAGIC) {
-        return "is the index of a TensorFlow checkpoint, which holds no weights itself: \
-                give it together with its .data files (by the checkpoint's prefix)"
-            .into();
     }
     if bytes.starts_with(b"\x89HDF") {
         return "is an HDF5 file, which is not supported: give DeepMind's checkpoint, a PyTorch or a safetensors file".into();

@@ -3,8 +3,9 @@
 use i3d::plan::Precision;
 use i3d::weights::Checkpoint;
 
+use super::flat;
 use super::pickle::{Model, Style, entries};
-use super::tf_writer::{Options, bundle, items};
+use super::tf_writer::{Options, bundle, items, v1, v1_record};
 use super::{assert_says, network, sentence, variables};
 
 #[test]
@@ -67,6 +68,28 @@ fn no_damage_to_an_index_panics() {
         let (index, shards) =
             bundle(items(&few(), "RGB/inception_i3d/"), Options { snappy, ..Options::default() });
         torture(&index, &shards[0]);
+    }
+}
+
+#[test]
+fn no_damage_to_a_v1_checkpoint_panics() {
+    let few: Vec<_> = flat::slim(&flat::variables()).into_iter().take(12).collect();
+    for snappy in [false, true] {
+        torture(&v1(&few, &[], Options { snappy, ..Options::default() }), &[]);
+    }
+    // Damage below the checksums.
+    let header = vec![0x0a, 17, 0x0a, 15, 0x0a, 1, b'x', 0x12, 4, 0x12, 2, 8, 2, 0x18, 1, 0x22, 2, 0x0a, 0];
+    let record = v1_record("x", &[0x0a, 0], &[0x2a, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for at in 0..header.len() + record.len() {
+        for change in 1..=255u8 {
+            let (mut header, mut record) = (header.clone(), record.clone());
+            match at.checked_sub(header.len()) {
+                Some(at) => record[at] ^= change,
+                None => header[at] ^= change,
+            }
+            let records = [(String::new(), header), ("k".to_string(), record)];
+            try_all(&super::tf_writer::table(&records, Options::default()), &[]);
+        }
     }
 }
 

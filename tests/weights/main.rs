@@ -6,12 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+mod flat;
+mod inception_2d;
+mod inflate;
 mod load;
 mod pickle;
 mod pytorch;
 mod released;
 mod safetensors;
 mod tensorflow;
+mod tensorflow_v1;
 mod tf_writer;
 
 use std::collections::BTreeMap;

@@ -179,9 +179,9 @@ fn what_is_no_little_endian_v2_index_is_told() {
     assert_says(&sentence(read_index("model", b"hello")), &["no TensorFlow index"]);
     let (index, _) = bundle(written(), Options::default());
     assert_says(&sentence(read_index("model", &index[..index.len() - 9])), &["cut short"]);
-    let headless = table(&[("a".into(), vec![8, 1])], Options::default());
+    let headless = table(&[("a", vec![8, 1])], Options::default());
     assert_says(&sentence(read_index("model", &headless)), &["V2", "header"]);
-    let unsorted = [(String::new(), vec![8, 1]), ("b".into(), vec![8, 1]), ("a".into(), vec![8, 1])];
+    let unsorted = [("", vec![8, 1]), ("b", vec![8, 1]), ("a", vec![8, 1])];
     assert_says(&sentence(read_index("model", &table(&unsorted, Options::default()))), &["not in order"]);
 }
 

@@ -1,4 +1,4 @@
-//! A writer of TensorFlow V2 checkpoints, for tests.
+//! Writers of TensorFlow V2 and V1 checkpoints, for tests.
 
 use i3d::weights::tf_bundle::DataType;
 
@@ -75,15 +75,76 @@ pub fn bundle(mut items: Vec<Item>, options: Options) -> (Vec<u8>, Vec<Vec<u8>>)
     (table(&records, options), shards)
 }
 
+/// A V1 checkpoint, values in `float_val`; `slices` are the extents that records state of themselves.
+pub fn v1(items: &[Item], slices: &[(u64, u64)], options: Options) -> Vec<u8> {
+    let mut listed = Vec::new();
+    let mut records = Vec::new();
+    for item in items {
+        let mut shape = Vec::new();
+        for &n in &item.shape {
+            let mut dimension = Vec::new();
+            field(&mut dimension, 1, n as u64);
+            field_bytes(&mut shape, 2, &dimension);
+        }
+        // An axis without start and length is all of it.
+        let mut slice = Vec::new();
+        item.shape.iter().for_each(|_| field_bytes(&mut slice, 1, &[]));
+        let mut meta = Vec::new();
+        field_bytes(&mut meta, 1, item.name.as_bytes());
+        field_bytes(&mut meta, 2, &shape);
+        field(&mut meta, 3, item.dtype.0.into());
+        field_bytes(&mut meta, 4, &slice);
+        field_bytes(&mut listed, 1, &meta);
+
+        if !slices.is_empty() {
+            slice.clear();
+            for &(start, length) in slices {
+                let mut extent = Vec::new();
+                field(&mut extent, 1, start);
+                field(&mut extent, 2, length);
+                field_bytes(&mut slice, 1, &extent);
+            }
+        }
+        let mut tensor = Vec::new();
+        field_bytes(&mut tensor, 5, &item.bytes);
+        records.push((v1_key(&item.name, item.shape.len()), v1_record(&item.name, &slice, &tensor)));
+    }
+    let mut header = Vec::new();
+    field_bytes(&mut header, 1, &listed);
+    records.push((Vec::new(), header));
+    records.sort();
+    table(&records, options)
+}
+
+/// `SavedTensorSlices.data` with a `SavedSlice`.
+pub fn v1_record(name: &str, slice: &[u8], tensor: &[u8]) -> Vec<u8> {
+    let mut saved = Vec::new();
+    field_bytes(&mut saved, 1, name.as_bytes());
+    field_bytes(&mut saved, 2, slice);
+    field_bytes(&mut saved, 3, tensor);
+    let mut record = Vec::new();
+    field_bytes(&mut record, 2, &saved);
+    record
+}
+
+/// The ordered code of a whole tensor's slice: 0, the name and its end, the rank, and of each axis start 0 and length -1.
+fn v1_key(name: &str, rank: usize) -> Vec<u8> {
+    let mut key = vec![0];
+    key.extend(name.bytes());
+    key.extend([0, 1, 1, rank as u8]);
+    (0..rank).for_each(|_| key.extend([0x80, 0x7f]));
+    key
+}
+
 /// A sorted-table file.
-pub fn table(records: &[(String, Vec<u8>)], options: Options) -> Vec<u8> {
+pub fn table<K: AsRef<[u8]>>(records: &[(K, Vec<u8>)], options: Options) -> Vec<u8> {
     let mut file = Vec::new();
     let mut index = Vec::new();
     for chunk in records.chunks(options.block) {
         let handle = block(&mut file, chunk, options.snappy);
-        index.push((chunk.last().unwrap().0.clone(), handle));
+        index.push((chunk.last().unwrap().0.as_ref().to_vec(), handle));
     }
-    let metaindex = block(&mut file, &[], false);
+    let metaindex = block::<&[u8]>(&mut file, &[], false);
     let index = block(&mut file, &index, false);
     let mut footer = metaindex;
     footer.extend(index);
@@ -94,21 +155,21 @@ pub fn table(records: &[(String, Vec<u8>)], options: Options) -> Vec<u8> {
 }
 
 /// Appends a block, answers its handle.
-fn block(file: &mut Vec<u8>, records: &[(String, Vec<u8>)], snappy: bool) -> Vec<u8> {
+fn block<K: AsRef<[u8]>>(file: &mut Vec<u8>, records: &[(K, Vec<u8>)], snappy: bool) -> Vec<u8> {
     let mut contents = Vec::new();
     let mut restarts = Vec::new();
-    let mut last = "";
+    let mut last: &[u8] = &[];
     for (i, (key, value)) in records.iter().enumerate() {
+        let key = key.as_ref();
         let restart = i % 16 == 0;
         if restart {
             restarts.push(contents.len() as u32);
         }
-        let shared =
-            if restart { 0 } else { key.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count() };
+        let shared = if restart { 0 } else { key.iter().zip(last).take_while(|(a, b)| a == b).count() };
         varint(&mut contents, shared as u64);
         varint(&mut contents, (key.len() - shared) as u64);
         varint(&mut contents, value.len() as u64);
-        contents.extend_from_slice(&key.as_bytes()[shared..]);
+        contents.extend_from_slice(&key[shared..]);
         contents.extend_from_slice(value);
         last = key;
     }

@@ -9,6 +9,9 @@ use i3d::plan::Precision;
 /// More threads than any machine has cores for; many more cannot even be started.
 const MOST_THREADS: usize = 1024;
 
+/// Several times the classes of any data set of actions; a slip of the finger need not fill the memory.
+const MOST_CLASSES: usize = 65_536;
+
 /// Values of `--preset`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum PresetArg {
@@ -181,6 +184,14 @@ pub fn parse_frames(text: &str) -> Result<usize, String> {
         Ok(frames) if frames >= MIN_FRAMES => Ok(frames),
         Ok(_) => Err(format!("the network needs at least {MIN_FRAMES} frames")),
         Err(_) => Err(format!("give a number of frames, at least {MIN_FRAMES}")),
+    }
+}
+
+/// A number of classes within reason.
+pub fn parse_classes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(classes) if (1..=MOST_CLASSES).contains(&classes) => Ok(classes),
+        _ => Err(format!("give a number of classes, 1 to {MOST_CLASSES}")),
     }
 }
 

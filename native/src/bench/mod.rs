@@ -9,21 +9,20 @@ mod turns;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use i3d::Result;
 use i3d::backend::{Device, Model};
 use i3d::network::{LOGITS, Network, Stream};
 use i3d::plan::{Plan, Precision};
 use i3d::weights::{Checkpoint, Weights};
-use i3d::{Error, Result};
 
 use crate::args::{BenchArgs, Streams};
 use crate::device;
 use crate::networks::{self, RANDOM_SEED};
-use crate::output::{Output, print};
+use crate::output::{Json, Output, print};
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 use layers::Layers;
 use report::Entry;
-use serde::Serialize;
 
 /// Classes of the network with random weights.
 const CLASSES: usize = 400;
@@ -49,7 +48,7 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<Outcome> {
     if args.tune {
         return tune::run(args, streams.each().next().unwrap_or(Stream::Rgb), talk);
     }
-    let json = Json::open(args)?;
+    let json = Json::open(args.json.as_deref())?;
     let entries: Vec<Entry> =
         streams.each().map(|stream| measure(args, stream, talk)).collect::<Result<_>>()?;
     // One stream is an object, two are an array, as the results of `classify` are.
@@ -61,34 +60,6 @@ pub fn run(args: &BenchArgs, talk: Talk) -> Result<Outcome> {
         entries.iter().try_for_each(print)?;
     }
     Ok(Outcome::Done)
-}
-
-/// Where `--json` goes.
-enum Json {
-    Nowhere,
-    StandardOutput,
-    File(Output),
-}
-
-impl Json {
-    fn open(args: &BenchArgs) -> Result<Json> {
-        Ok(match args.json.as_deref() {
-            None => Json::Nowhere,
-            Some(path) if path == Path::new("-") => Json::StandardOutput,
-            Some(path) => Json::File(Output::create(path)?),
-        })
-    }
-
-    /// Writes the numbers; gives whether standard output is free for text.
-    fn write(self, document: &impl Serialize) -> Result<bool> {
-        let text = serde_json::to_string_pretty(document);
-        let text = text.map_err(|e| Error::Usage(format!("the numbers are no JSON: {e}")))? + "\n";
-        match self {
-            Json::Nowhere => Ok(true),
-            Json::StandardOutput => print(text).map(|()| false),
-            Json::File(output) => output.finish(text.as_bytes()).map(|()| true),
-        }
-    }
 }
 
 /// Everything about one stream.

@@ -8,10 +8,10 @@ use i3d::network::Stream;
 use i3d::{Error, Result};
 use serde::Serialize;
 
-use super::{Json, noise, weights};
+use super::{noise, weights};
 use crate::args::BenchArgs;
 use crate::device::Store;
-use crate::output::print;
+use crate::output::{Json, print};
 use crate::run::Outcome;
 use crate::talk::Talk;
 
@@ -31,7 +31,7 @@ struct Report {
 
 /// Tries all variants, shows each as it ends, and keeps the best.
 pub fn run(args: &BenchArgs, stream: Stream, talk: Talk) -> Result<Outcome> {
-    let json = Json::open(args)?;
+    let json = Json::open(args.json.as_deref())?;
     // What an earlier tuning chose is not where this one begins.
     let device = pollster::block_on(Device::open(&args.run.device, args.run.threads))?;
     let Device::Gpu(gpu) = &device else {

@@ -5,6 +5,7 @@
 pub mod demo;
 mod download;
 pub mod hash;
+mod samples;
 mod store;
 #[cfg(test)]
 mod tests;

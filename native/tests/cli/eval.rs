@@ -33,7 +33,7 @@ fn model(stream: Stream, scores: Scores<'_>, named: bool) -> Vec<u8> {
                 }
             }
         }
-        if !unit.batch_norm {
+        if !unit.batch_norm() {
             let bias = checkpoint.tensors.get_mut(&format!("{}/conv_3d/b", unit.name)).expect("a bias");
             bias.data.iter_mut().zip(scores).for_each(|(bias, (_, score))| *bias = score[3]);
         }

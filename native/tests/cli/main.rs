@@ -14,10 +14,12 @@ mod devices;
 mod eval;
 mod fixtures;
 mod flow;
+mod inflate;
 mod killed;
 mod models;
 mod outputs;
 mod precision;
+mod selftest;
 mod streams;
 mod synth;
 mod timeline;
@@ -26,6 +28,8 @@ mod train;
 mod videos;
 mod weights;
 
+#[path = "../../../tests/weights/flat.rs"]
+mod flat;
 #[path = "../../../tests/weights/pickle.rs"]
 #[allow(dead_code, reason = "written for the tests of the readers, which use more of it")]
 mod pickle;
@@ -33,7 +37,7 @@ mod pickle;
 #[allow(dead_code, reason = "written for the tests of the readers, which use more of it")]
 mod tf_writer;
 
-// What the two writers take from the crate around them.
+// What the writers take from the crate around them.
 use fixtures::{Tensors, bytes, names};
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use crate::fixtures::{npy, safetensors};
 use crate::{Sandbox, logits};
 
 /// Puts a small network where a pull would have put the real one.
-fn install(sandbox: &Sandbox, model: &str, stream: Stream) {
+pub fn install(sandbox: &Sandbox, model: &str, stream: Stream) {
     let weights = safetensors(stream, 5);
     let sha256 = Checkpoint::from_bytes("", &weights).expect("a checkpoint").sha256;
     let (size, nothing) = (weights.len(), "");

@@ -4,8 +4,10 @@
 
 mod proto;
 mod table;
+mod v1;
 
 pub(super) use table::MAGIC;
+pub(super) use v1::read as read_v1;
 
 use rayon::prelude::*;
 
@@ -102,8 +104,7 @@ fn index(bytes: &[u8]) -> Result<Index, Problem> {
             header = Some(first);
             return Ok(());
         };
-        let name = std::str::from_utf8(key)
-            .map_err(|_| Problem::from("is damaged: a tensor's name is not text; download it again"))?;
+        let name = proto::text(key)?;
         let entry = proto::entry(name, value).map_err(|problem| format!("tensor {name}: {problem}"))?;
         if entry.shard >= *shards {
             return Err(format!(

@@ -1,4 +1,4 @@
-//! The two protocol-buffer records of a bundle index, read field by field.
+//! Protocol-buffer records, field by field, and the two of a bundle index.
 //!
 //! Source: tensorflow/core/protobuf/tensor_bundle.proto and tensor_shape.proto. Fields at their default are absent.
 
@@ -6,7 +6,7 @@ use super::super::cursor::{Cursor, Problem};
 use super::{DataType, Entry};
 
 /// One field's value.
-enum Field<'a> {
+pub(super) enum Field<'a> {
     Varint(u64),
     Fixed32(u32),
     Fixed64,
@@ -14,7 +14,7 @@ enum Field<'a> {
 }
 
 /// Calls `visit` with every field's number and value.
-fn fields<'a>(
+pub(super) fn fields<'a>(
     record: &'a [u8],
     mut visit: impl FnMut(u64, Field<'a>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
@@ -90,7 +90,7 @@ pub(super) fn entry(name: &str, record: &[u8]) -> Result<Entry, Problem> {
 }
 
 /// `TensorShapeProto`.
-fn shape(record: &[u8]) -> Result<Vec<usize>, Problem> {
+pub(super) fn shape(record: &[u8]) -> Result<Vec<usize>, Problem> {
     let mut shape = Vec::new();
     fields(record, |number, field| {
         match (number, field) {
@@ -115,9 +115,15 @@ fn shape(record: &[u8]) -> Result<Vec<usize>, Problem> {
 }
 
 /// Negative numbers are 64-bit varints with the top bit set, so they do not fit either.
-fn narrow<T: TryFrom<u64>>(value: u64, what: &str) -> Result<T, Problem> {
+pub(super) fn narrow<T: TryFrom<u64>>(value: u64, what: &str) -> Result<T, Problem> {
     T::try_from(value)
         .ok()
         .filter(|_| value <= i64::MAX as u64)
         .ok_or_else(|| format!("is damaged: {value} is no {what}; download it again"))
+}
+
+/// A name.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| "is damaged: a tensor's name is not text; download it again".into())
 }

@@ -2,6 +2,7 @@
 
 mod cuts;
 mod installed;
+mod samples;
 mod server;
 mod wrong_answers;
 
