@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedOptions};
 use crate::fusion::Fusion;
 use crate::labels;
-use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Stream};
+use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Stream, System};
 use crate::plan::Plan;
 use crate::video::FrameSource;
 use crate::weights::{Checkpoint, Weights};
@@ -119,6 +119,10 @@ impl Classifier {
     /// classes than the first, and what the device reports.
     pub fn add_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let network = checkpoint.network()?;
+        if network.system != System::I3d {
+            let problem = format!("is a {}; classifiers run I3D", network.system);
+            return Err(Error::checkpoint(&checkpoint.place, problem));
+        }
         let (weights, report) = checkpoint.load(&network)?;
         log::info!("{}: {report}", checkpoint.place);
         let source =

@@ -10,8 +10,10 @@ pub use bench::BenchArgs;
 pub use eval::{DatasetArg, EvalArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
-pub use values::{Frames, FusionArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams};
-use values::{parse_classes, parse_frames, parse_threads};
+pub use values::{
+    Frames, FusionArg, InputArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams, SystemArg,
+};
+use values::{parse_classes, parse_frames, parse_steps, parse_threads};
 
 use std::path::PathBuf;
 
@@ -98,9 +100,13 @@ pub enum Command {
     Compare(CompareArgs),
     /// Print the plan: shapes, padding, memory, work
     #[command(
-        after_help = "Example:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu"
+        after_help = "Examples:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu\n  \
+        i3d plan --system 3d-fused --stream both"
     )]
     Plan(PlanArgs),
+    /// List the paper's five systems: parameters, and what they see of a video
+    #[command(after_help = "Example:\n  i3d systems --classes 101")]
+    Systems(SystemsArgs),
     /// Measure how long a clip takes, and which layers take it
     #[command(
         after_help = "Example:\n  i3d bench --rgb rgb.safetensors --per-layer\n  i3d bench --device gpu --frames 64 \
@@ -379,27 +385,41 @@ pub struct CompareArgs {
     pub run: RunArgs,
 }
 
+/// `i3d systems`.
+#[derive(Debug, Args)]
+pub struct SystemsArgs {
+    /// Number of classes
+    #[arg(long, default_value_t = 400, value_name = "N", value_parser = parse_classes)]
+    pub classes: usize,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `i3d plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Frames per clip
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = parse_frames)]
-    pub frames: usize,
+    /// Frames, or time steps, per clip [default: those that the system is trained on]
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
+    pub frames: Option<usize>,
     /// Clips per run
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub batch: usize,
-    /// The network: rgb has 3 input channels, flow 2
+    /// Which of the paper's systems
+    #[arg(long, value_enum, default_value = "i3d")]
+    pub system: SystemArg,
+    /// The network: rgb has 3 input channels, flow 2, or as many as its system stacks
     #[arg(long, value_enum, default_value = "rgb")]
-    pub stream: StreamArg,
+    pub stream: InputArg,
     /// Number of classes
     #[arg(long, default_value_t = 400, value_name = "N")]
     pub classes: usize,
     /// Multiplier of all channel counts
     #[arg(long, default_value_t = 1.0, value_name = "W")]
     pub width: f64,
-    /// Height and width of the clip in pixels
-    #[arg(long, default_value_t = 224, value_name = "PIXELS")]
-    pub input_size: usize,
+    /// Height and width of the clip in pixels [default: 224; 112 for 3d-convnet]
+    #[arg(long, value_name = "PIXELS")]
+    pub input_size: Option<usize>,
     /// How weights and activations are stored
     #[arg(long, value_enum, default_value = "f32")]
     pub precision: PrecisionArg,

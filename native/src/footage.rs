@@ -55,15 +55,7 @@ impl Library {
         Ok(Library { decoding, device, folder, budget: AtomicU64::new(budget.saturating_sub(used)) })
     }
 
-    /// The clip of a video, decoded now or before.
-    ///
-    /// # Errors
-    /// Videos that cannot be decoded.
-    pub fn clip(&self, video: &Path, stream: Stream) -> Result<Footage> {
-        self.clip_beside(video, stream, None)
-    }
-
-    /// The clips of several streams of a video, which is decoded once.
+    /// The clips of some streams of a video, decoded now, and once, or before.
     ///
     /// # Errors
     /// Videos that cannot be decoded.

@@ -22,6 +22,7 @@ mod run;
 mod selftest;
 mod stages;
 mod synth;
+mod systems;
 mod talk;
 mod train;
 mod watch;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use i3d::classifier::{Classifier, ModelSource};
-use i3d::network::{Network, Stream};
+use i3d::network::{Input, Network, Stream, System};
 use i3d::weights::{Checkpoint, Weights};
 use i3d::{Error, Result};
 use rayon::prelude::*;
@@ -128,20 +128,23 @@ fn model(weights: &WeightArgs) -> &str {
     }
 }
 
-/// A checkpoint by path or by the name of a model.
+/// A checkpoint of any of the paper's systems, by path or by the name of a model.
 ///
 /// # Errors
-/// Files that are no checkpoint of `stream`.
-pub fn named(stream: Stream, name: &Path) -> Result<Checkpoint> {
+/// Files that are no checkpoint of a network that sees `input`.
+pub fn named(input: Input, name: &Path) -> Result<Checkpoint> {
     let text = name.to_string_lossy();
+    let Input::One(stream) = input else {
+        return of_input(input, name);
+    };
     if name.exists() {
-        return read(stream, name);
+        return of_input(input, name);
     }
     if text == demo::NAME {
         return demo::checkpoint(stream);
     }
     let pulled = Models::open().and_then(|models| models.stream_path(&text, stream)).ok();
-    read(stream, pulled.as_deref().unwrap_or(name))
+    of_input(input, pulled.as_deref().unwrap_or(name))
 }
 
 /// The files of an installed model.
@@ -160,17 +163,28 @@ fn installed(weights: &WeightArgs, name: &str, wanted: Streams) -> Result<Vec<(S
     wanted.each().map(path).collect()
 }
 
-/// A checkpoint, which must be one of `stream`.
+/// A checkpoint, which must be one of I3D's `stream`.
 pub fn read(stream: Stream, path: &Path) -> Result<Checkpoint> {
+    let checkpoint = of_input(stream.into(), path)?;
+    let system = checkpoint.metadata.system();
+    if system == System::I3d {
+        return Ok(checkpoint);
+    }
+    let problem = format!("is a {system}, and this command runs I3D; `i3d eval` and `i3d train` take it");
+    Err(Error::checkpoint(path.display(), problem))
+}
+
+/// A checkpoint, which must be one of a network that sees `input`.
+fn of_input(input: Input, path: &Path) -> Result<Checkpoint> {
     let checkpoint = checkpoint::read(path)?;
     let found = checkpoint.network()?;
-    match found.stream() {
-        Some(other) if other != stream => Err(Error::checkpoint(
+    match found.input() {
+        Some(other) if other != input => Err(Error::checkpoint(
             path.display(),
             format!(
-                "its first convolution takes {} channels, the {stream} stream has {}; give it as --{other}",
+                "its first convolution takes {} channels, {input} has {}; give it as --{other}",
                 found.in_channels,
-                stream.channels()
+                found.system.channels(input)
             ),
         )),
         _ => Ok(checkpoint),

@@ -16,7 +16,8 @@ use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
 use crate::{
-    bench, checkpoint, classify, compare, device, eval, flow, inflate, networks, selftest, synth, train,
+    bench, checkpoint, classify, compare, device, eval, flow, inflate, networks, selftest, synth, systems,
+    train,
 };
 
 /// How a command that ran ended.
@@ -41,6 +42,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Dump(args) => dump(args, talk),
         Command::Compare(args) => compare::run(args, talk),
         Command::Plan(args) => plan(args),
+        Command::Systems(args) => systems::run(args),
         Command::Bench(args) => bench::run(args, talk),
         Command::Synth(args) => synth::run(args, talk),
         Command::Devices(args) => devices(args),
@@ -127,12 +129,11 @@ pub fn check_endpoint(name: &str) -> Result<()> {
 }
 
 fn plan(args: &PlanArgs) -> Result<Outcome> {
-    let network = Network {
-        width: args.width,
-        input_size: args.input_size,
-        ..Network::i3d(args.stream.into(), args.classes)
-    };
-    let plan = Plan::new(&network, args.batch, args.frames)?.with_precision(args.precision.into());
+    let whole = args.system.network(args.stream, args.classes)?;
+    let input_size = args.input_size.unwrap_or(whole.input_size);
+    let network = Network { width: args.width, input_size, ..whole };
+    let frames = args.frames.unwrap_or(network.system.protocol().train_steps);
+    let plan = Plan::new(&network, args.batch, frames)?.with_precision(args.precision.into());
     let device = args.device.as_ref().map(|request| pollster::block_on(Device::open(request, 0)));
     let device = device.transpose()?;
     print(format_args!("{plan}\n"))?;

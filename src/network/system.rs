@@ -46,12 +46,57 @@ impl std::fmt::Display for System {
 }
 
 /// What a network sees: one stream, or both at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Input {
     /// One stream.
     One(Stream),
     /// Both, side by side on channels: see [`Network::towers`](super::Network::towers).
     Both,
+}
+
+impl Input {
+    /// The streams, RGB first.
+    pub fn streams(self) -> impl Iterator<Item = Stream> {
+        let all = [Stream::Rgb, Stream::Flow];
+        all.into_iter().filter(move |&stream| self == Input::Both || self == Input::One(stream))
+    }
+
+    /// `rgb`, `flow` or `both`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Input::One(stream) => stream.name(),
+            Input::Both => "both",
+        }
+    }
+}
+
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Input> for &'static str {
+    fn from(input: Input) -> &'static str {
+        input.name()
+    }
+}
+
+impl TryFrom<String> for Input {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Input, String> {
+        let all = [Input::One(Stream::Rgb), Input::One(Stream::Flow), Input::Both];
+        let known = all.into_iter().find(|input| input.name() == name);
+        known.ok_or_else(|| format!("{name:?} is neither rgb, flow nor both"))
+    }
+}
+
+impl From<Stream> for Input {
+    fn from(stream: Stream) -> Input {
+        Input::One(stream)
+    }
 }
 
 /// How a system samples a video of 25 frames per second, in training and in tests (the paper's Table 1).

@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::Sampling;
 use crate::error::{Error, Result};
 use crate::flow::{Flow, Quantize};
 use crate::random::SplitMix64;
@@ -127,27 +128,55 @@ impl Footage {
     /// Returns `[frames, size, size, C]` in `[-1, 1]`. The crop must lie inside the picture.
     pub fn crop(&self, crop: Crop, size: usize, frames: usize) -> Vec<f32> {
         let channels = self.channels();
-        let mut values = Vec::with_capacity(frames * size * size * channels);
-        for t in 0..frames {
-            let frame = (crop.start + t) % self.frames;
-            for y in crop.top..crop.top + size {
+        let mut values = vec![0.0; frames * size * size * channels];
+        let sampling = Sampling { steps: frames, every: 1, stack: 1 };
+        self.crop_into(crop, size, (sampling, self.frames), (&mut values, channels, 0));
+        values
+    }
+
+    /// Channels of a time step: colours, or u and v of every stacked frame.
+    pub(super) fn step_channels(&self, sampling: Sampling) -> usize {
+        match self.pixels {
+            Pixels::Rgb(_) => 3,
+            Pixels::Flow(_) => 2 * sampling.stack,
+        }
+    }
+
+    /// Writes a piece as `sampling` looks at it; after `frames` frames the clip begins again.
+    ///
+    /// # Shapes
+    /// Into the channels from `first` on of `values` `[steps, size, size, stride]`.
+    pub(super) fn crop_into(
+        &self,
+        crop: Crop,
+        size: usize,
+        (sampling, frames): (Sampling, usize),
+        (values, stride, first): (&mut [f32], usize, usize),
+    ) {
+        let channels = self.channels();
+        let stack = self.step_channels(sampling) / channels;
+        for (row, to) in values.chunks_exact_mut(size * stride).enumerate() {
+            let (step, y) = (row / size, crop.top + row % size);
+            for layer in 0..stack {
+                let frame = (crop.start + step * sampling.every + layer) % frames;
                 let row = ((frame * self.height + y) * self.width + crop.left) * channels;
-                for x in 0..size {
+                for (x, pixel) in to.chunks_exact_mut(stride).enumerate() {
                     let x = if crop.flipped { size - 1 - x } else { x };
-                    let at = row + x * channels;
+                    let (at, to) = (row + x * channels, &mut pixel[first + layer * channels..][..channels]);
                     match &self.pixels {
                         Pixels::Rgb(bytes) => {
-                            values.extend(bytes[at..at + 3].iter().map(|&v| f32::from(v) / 127.5 - 1.0));
+                            to.iter_mut()
+                                .zip(&bytes[at..])
+                                .for_each(|(to, &v)| *to = f32::from(v) / 127.5 - 1.0);
                         }
                         Pixels::Flow(flow) => {
                             let u = flow[at].to_f32();
-                            values.extend([if crop.flipped { -u } else { u }, flow[at + 1].to_f32()]);
+                            to.copy_from_slice(&[if crop.flipped { -u } else { u }, flow[at + 1].to_f32()]);
                         }
                     }
                 }
             }
         }
-        values
     }
 }
 

@@ -90,7 +90,7 @@ impl Trainer {
             let seed = || SplitMix64::with_path(self.recipe.seed, &[self.step, index as u64]).word();
             let pass = Pass { frozen: self.recipe.frozen, dropout: self.recipe.dropout.then(seed) };
             let logits = self.tape.forward(&self.parameters, input, pass).await?;
-            let (loss, correct, mut grad) = cross_entropy(&logits, network.classes, labels);
+            let (loss, correct, mut grad) = scored(&logits, network.classes, labels);
             if !loss.is_finite() {
                 return Err(self.diverged(format!("the loss is {loss}")));
             }
@@ -182,6 +182,17 @@ impl Trainer {
         (self.parameters, self.sgd.velocity) = (parameters, velocity);
         Ok(())
     }
+}
+
+/// [`cross_entropy`] of clips that may have logits for every time step, the last of which says what a clip is taken for.
+fn scored(logits: &[f32], classes: usize, labels: &[usize]) -> (f64, usize, Vec<f32>) {
+    let stored = classes.next_multiple_of(4);
+    let steps = logits.len() / (stored * labels.len()).max(1);
+    let each: Vec<usize> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, steps)).collect();
+    let (loss, _, grad) = cross_entropy(logits, classes, &each);
+    let last: Vec<f32> =
+        logits.chunks_exact(stored * steps).flat_map(|clip| &clip[stored * (steps - 1)..]).copied().collect();
+    (loss, cross_entropy(&last, classes, labels).1, grad)
 }
 
 /// Mean loss, clips whose best class is theirs, and the gradient; see `backend::reference::cross_entropy`.

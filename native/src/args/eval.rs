@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use i3d::network::Stream;
+use i3d::network::{Input, Stream};
 use i3d::video::Rate;
 use serde::Serialize;
 
@@ -39,12 +39,15 @@ pub struct EvalArgs {
     /// 1, 2, 3 or all for ucf101 and hmdb51; what the list's column says for kinetics, such as val
     #[arg(long, value_name = "SPLIT")]
     pub split: Option<String>,
-    /// RGB model: a file, or the name of a pulled model; {split} in it stands for the number of the split
+    /// RGB model of any system: a file, or the name of a pulled model; {split} in it stands for the number of the split
     #[arg(long, value_name = "MODEL")]
     pub rgb: Option<PathBuf>,
     /// Flow model, of the same kinds
     #[arg(long, value_name = "MODEL")]
     pub flow: Option<PathBuf>,
+    /// Model that sees both streams at once, of two-stream or 3d-fused, in place of the two
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["rgb", "flow"])]
+    pub both: Option<PathBuf>,
     /// Folder for results.json, predictions.jsonl and the confusion matrices
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
@@ -69,9 +72,10 @@ pub struct EvalArgs {
 }
 
 impl EvalArgs {
-    /// The streams that have a model, and the model as it was given.
-    pub fn models(&self) -> impl Iterator<Item = (Stream, &PathBuf)> {
-        let rgb = self.rgb.iter().map(|path| (Stream::Rgb, path));
-        rgb.chain(self.flow.iter().map(|path| (Stream::Flow, path)))
+    /// What the models see, and the models as they were given.
+    pub fn models(&self) -> impl Iterator<Item = (Input, &PathBuf)> {
+        let rgb = self.rgb.iter().map(|path| (Stream::Rgb.into(), path));
+        let both = self.both.iter().map(|path| (Input::Both, path));
+        rgb.chain(self.flow.iter().map(|path| (Stream::Flow.into(), path))).chain(both)
     }
 }

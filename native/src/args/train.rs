@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use i3d::backend::DeviceRequest;
+use i3d::network::System;
 use i3d::video::Rate;
 
-use super::values::{parse_frames, parse_threads};
-use super::{FlowArgs, StreamArg};
+use super::values::{parse_steps, parse_threads};
+use super::{FlowArgs, InputArg, SystemArg};
 
 /// Values of `--mode`, after the paper's table 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,9 +30,12 @@ pub struct TrainArgs {
     /// Folder for the model, checkpoints, train.jsonl and the learning curve
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,
-    /// Which network to train
+    /// Which of the paper's systems to train
+    #[arg(long, value_enum, default_value = "i3d")]
+    pub system: SystemArg,
+    /// What the network sees
     #[arg(long, value_enum, default_value = "rgb")]
-    pub stream: StreamArg,
+    pub stream: InputArg,
     /// The model to begin with, or `none`
     #[arg(long, default_value = "none", value_name = "MODEL")]
     pub from: PathBuf,
@@ -50,9 +54,9 @@ pub struct TrainArgs {
     /// Batches of a step, whose gradients are averaged
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub accumulate: u32,
-    /// Frames of a clip in training; tests see whole clips
-    #[arg(long, default_value_t = 16, value_name = "N", value_parser = parse_frames)]
-    pub frames: usize,
+    /// Frames, or time steps, of a clip in training; tests see whole clips [default: 16 for i3d, the paper's for the others]
+    #[arg(long, value_name = "N", value_parser = parse_steps)]
+    pub frames: Option<usize>,
     /// Learning rate [default: 0.01; 0.001 for full, 0.05 for fixed]
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub rate: Option<f32>,
@@ -107,6 +111,14 @@ pub struct TrainArgs {
     /// Threads [default: one per core]
     #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
     pub threads: usize,
+}
+
+impl TrainArgs {
+    /// Time steps of a clip of `system` in training: the paper's, but for I3D a quarter of them, which a laptop has time for.
+    pub fn steps_of(&self, system: System) -> usize {
+        let own = if system == System::I3d { 16 } else { system.protocol().train_steps };
+        self.frames.unwrap_or(own)
+    }
 }
 
 fn parse_rate(text: &str) -> Result<f32, String> {

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use i3d::flow::{Quantize, Tvl1};
 use i3d::fusion::Fusion;
-use i3d::network::{MIN_FRAMES, Stream};
+use i3d::network::{Input, MIN_FRAMES, Network, Stream, System};
 use i3d::plan::Precision;
 
 /// More threads than any machine has cores for; many more cannot even be started.
@@ -148,6 +148,71 @@ pub enum StreamArg {
     Flow,
 }
 
+/// Values of `--stream` where a network may see both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputArg {
+    /// Colour frames.
+    Rgb,
+    /// Optical flow.
+    Flow,
+    /// Both at once, for two-stream and 3d-fused.
+    Both,
+}
+
+impl From<InputArg> for Input {
+    fn from(arg: InputArg) -> Input {
+        match arg {
+            InputArg::Rgb => Input::One(Stream::Rgb),
+            InputArg::Flow => Input::One(Stream::Flow),
+            InputArg::Both => Input::Both,
+        }
+    }
+}
+
+/// Values of `--system`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SystemArg {
+    /// (a) Inception-V1 on frames, and an LSTM.
+    ConvnetLstm,
+    /// (b) A variant of C3D.
+    #[value(name = "3d-convnet")]
+    Convnet3d,
+    /// (c) Inception-V1 on a frame and on stacked flow.
+    TwoStream,
+    /// (d) The same on five frames, joined by a 3-D convolution.
+    #[value(name = "3d-fused")]
+    Fused,
+    /// (e) The inflated Inception-V1.
+    I3d,
+}
+
+impl SystemArg {
+    /// The system's network for `input`.
+    ///
+    /// # Errors
+    /// Both streams, where the system has a network for each.
+    pub fn network(self, input: InputArg, classes: usize) -> i3d::Result<Network> {
+        let (system, input) = (System::from(self), Input::from(input));
+        if system.takes(input) {
+            return Ok(Network::new(system, input, classes));
+        }
+        let problem = format!("{system} has a network for each stream; give --stream rgb or flow");
+        Err(i3d::Error::Usage(problem))
+    }
+}
+
+impl From<SystemArg> for System {
+    fn from(arg: SystemArg) -> System {
+        match arg {
+            SystemArg::ConvnetLstm => System::ConvNetLstm,
+            SystemArg::Convnet3d => System::ConvNet3d,
+            SystemArg::TwoStream => System::TwoStream,
+            SystemArg::Fused => System::Fused,
+            SystemArg::I3d => System::I3d,
+        }
+    }
+}
+
 impl From<StreamArg> for Stream {
     fn from(arg: StreamArg) -> Stream {
         match arg {
@@ -185,6 +250,11 @@ pub fn parse_frames(text: &str) -> Result<usize, String> {
         Ok(_) => Err(format!("the network needs at least {MIN_FRAMES} frames")),
         Err(_) => Err(format!("give a number of frames, at least {MIN_FRAMES}")),
     }
+}
+
+/// A number of time steps.
+pub fn parse_steps(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&steps| steps > 0).ok_or_else(|| "give a number of frames, at least 1".into())
 }
 
 /// A number of classes within reason.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use i3d::backend::{Device, RunOptions};
-use i3d::network::{Network, Stream};
+use i3d::network::{Input, Network};
 use i3d::{Result, labels};
 
 use super::classes;
@@ -14,10 +14,10 @@ use crate::{input, networks};
 /// What stands for the split in the name of a model.
 const SPLIT: &str = "{split}";
 
-/// A model of one stream, not yet on a device.
+/// A model, not yet on a device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entrant {
-    pub stream: Stream,
+    pub input: Input,
     pub path: PathBuf,
     pub sha256: String,
     pub network: Network,
@@ -31,13 +31,13 @@ impl Entrant {
     /// # Errors
     /// Files that are no models, models of other classes, and two of different sizes.
     pub fn read(args: &EvalArgs, split: &str, dataset: &str, classes: &[String]) -> Result<Vec<Entrant>> {
-        let entrants = args.models().map(|(stream, model)| {
+        let entrants = args.models().map(|(input, model)| {
             let path = of_split(model, split);
-            let checkpoint = networks::named(stream, &path)?;
+            let checkpoint = networks::named(input, &path)?;
             let network = checkpoint.network()?;
             let own = checkpoint.metadata.labels.or_else(|| labels::for_classes(network.classes));
             let order = classes::order(&checkpoint.place, own.as_deref(), network.classes, dataset, classes)?;
-            Ok(Entrant { stream, path, sha256: checkpoint.sha256, network, order })
+            Ok(Entrant { input, path, sha256: checkpoint.sha256, network, order })
         });
         let entrants: Vec<Entrant> = entrants.collect::<Result<_>>()?;
         input::one_size(entrants.iter().map(|entrant| entrant.network.input_size))?;
@@ -46,7 +46,7 @@ impl Entrant {
 
     /// The model on a device.
     pub fn open(&self, device: &Device, options: RunOptions) -> Result<Tested> {
-        let checkpoint = networks::named(self.stream, &self.path)?;
+        let checkpoint = networks::named(self.input, &self.path)?;
         let (weights, report) = checkpoint.load(&self.network)?;
         log::info!("{}: {report}", checkpoint.place);
         Tested::new(device, weights, options)

@@ -17,8 +17,9 @@ use std::sync::mpsc::sync_channel;
 
 use clap::ValueEnum;
 use i3d::backend::{Device, RunOptions};
-use i3d::network::Stream;
+use i3d::network::{Input, Stream};
 use i3d::preprocess::RgbPreprocess;
+use i3d::train::Views;
 use i3d::{Error, Result};
 use indicatif::ProgressBar;
 
@@ -48,7 +49,9 @@ struct Evaluation<'a> {
 /// Runs the command.
 pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     if args.models().next().is_none() {
-        return Err(Error::Usage("no model; give --rgb MODEL, --flow MODEL or both".into()));
+        return Err(Error::Usage(
+            "no model; give --rgb MODEL, --flow MODEL or both of them, or --both MODEL".into(),
+        ));
     }
     let options = args.run.options()?;
     networks::start_threads(args.run.threads)?;
@@ -114,13 +117,13 @@ fn settings(
 ) -> Settings {
     let model = |split: &Split, entrant: &Entrant| ModelUsed {
         split: split.name.clone(),
-        stream: entrant.stream,
+        stream: entrant.input,
         sha256: entrant.sha256.clone(),
     };
     let models = splits.iter().zip(entrants);
     let models = models.flat_map(|(split, entrants)| entrants.iter().map(move |e| model(split, e)));
     let FlowChoice { tvl1, quantize } = (&args.tvl1).into();
-    let flow = args.flow.is_some();
+    let flow = args.models().any(|(input, _)| input != Input::One(Stream::Rgb));
     Settings {
         dataset: args.dataset,
         splits: splits.iter().map(|split| split.name.clone()).collect(),
@@ -166,14 +169,16 @@ impl Evaluation<'_> {
             most: self.args.frames,
             flow: (&self.args.tvl1).into(),
         };
+        let mut streams: Vec<Stream> = entrants.iter().flat_map(|entrant| entrant.input.streams()).collect();
+        streams.dedup();
         let library = Library::open(decoding, self.device.clone(), self.args.cache_mb << 20)?;
         let mut skipped = Vec::new();
         std::thread::scope(|scope| {
             let (sender, received) = sync_channel(0);
+            let wanted = streams.clone();
             scope.spawn(move || {
                 for video in videos {
-                    let streams = entrants.iter().map(|entrant| entrant.stream);
-                    let clips = library.clips(&video.example.path, streams);
+                    let clips = library.clips(&video.example.path, wanted.iter().copied());
                     // Nobody listens any more where a network failed.
                     if sender.send((video, clips)).is_err() {
                         break;
@@ -184,9 +189,12 @@ impl Evaluation<'_> {
                 match clips {
                     Ok(clips) => {
                         let mut logits = BTreeMap::new();
-                        for ((entrant, network), clip) in entrants.iter().zip(&mut networks).zip(&clips) {
-                            let seen = network.logits(clip, self.args.frames)?;
-                            logits.insert(entrant.stream, entrant.in_order(&seen));
+                        for (entrant, network) in entrants.iter().zip(&mut networks) {
+                            let sees = |stream: &Stream| entrant.input.streams().any(|own| own == *stream);
+                            let own = streams.iter().zip(&clips).filter(|(stream, _)| sees(stream));
+                            let views = Views::new(own.map(|(_, clip)| clip.clone()).collect())?;
+                            let seen = network.logits(&views, self.args.frames)?;
+                            logits.insert(entrant.input, entrant.in_order(&seen));
                         }
                         self.note(split, video, logits)?;
                     }
@@ -203,7 +211,7 @@ impl Evaluation<'_> {
     }
 
     /// Keeps what the networks say of a video.
-    fn note(&mut self, split: &Split, video: &Video, logits: BTreeMap<Stream, Vec<f32>>) -> Result<()> {
+    fn note(&mut self, split: &Split, video: &Video, logits: BTreeMap<Input, Vec<f32>>) -> Result<()> {
         // The last is that of both networks, where there are two.
         let best = columns(&logits).pop().map_or(0, |(_, logits)| score::best(&logits));
         self.record.add(Prediction {

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use i3d::flow::{Quantize, Tvl1};
-use i3d::network::Stream;
+use i3d::network::Input;
 use i3d::plan::Precision;
 use i3d::video::Rate;
 use i3d::{Error, Result};
@@ -38,7 +38,8 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModelUsed {
     pub split: String,
-    pub stream: Stream,
+    /// What it sees.
+    pub stream: Input,
     /// Of its file.
     pub sha256: String,
 }
@@ -53,8 +54,8 @@ pub struct Prediction {
     pub label: String,
     /// What it is taken for, by both networks where there are two.
     pub best: String,
-    /// Per stream one number per class, in the order of the settings' classes.
-    pub logits: BTreeMap<Stream, Vec<f32>>,
+    /// Per model one number per class, in the order of the settings' classes.
+    pub logits: BTreeMap<Input, Vec<f32>>,
 }
 
 /// The file, open for more lines.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use i3d::fusion::Fusion;
-use i3d::network::Stream;
+use i3d::network::{Input, Stream};
 use i3d::{Error, Result};
 use serde::Serialize;
 
@@ -71,11 +71,12 @@ impl SplitResult {
     }
 }
 
-/// The streams' logits, and their sum where there are two.
-pub fn columns(logits: &BTreeMap<Stream, Vec<f32>>) -> Vec<(Column, Vec<f32>)> {
-    let column = |stream: &Stream| match stream {
-        Stream::Rgb => Column::Rgb,
-        Stream::Flow => Column::Flow,
+/// The models' logits, and the sum of the streams' where there are two.
+pub fn columns(logits: &BTreeMap<Input, Vec<f32>>) -> Vec<(Column, Vec<f32>)> {
+    let column = |input: &Input| match input {
+        Input::One(Stream::Rgb) => Column::Rgb,
+        Input::One(Stream::Flow) => Column::Flow,
+        Input::Both => Column::Fused,
     };
     let mut columns: Vec<(Column, Vec<f32>)> =
         logits.iter().map(|(stream, logits)| (column(stream), logits.clone())).collect();

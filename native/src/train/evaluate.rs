@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use i3d::backend::{RunOptions, reference};
-use i3d::train::Footage;
+use i3d::train::Views;
 use i3d::weights::Parameters;
 use i3d::{Error, Result};
 
@@ -73,8 +73,8 @@ impl Run<'_> {
         let classes = self.network.classes;
         let labels = &self.dataset.labels;
         let (mut loss, mut correct) = (0.0, 0);
-        self.observe(parameters, examples, |tested, example, footage| {
-            let logits = &tested.logits(footage, footage.frames)?;
+        self.observe(parameters, examples, |tested, example, views| {
+            let logits = &tested.logits(views, views.frames())?;
             loss += reference::cross_entropy(logits, classes, &[example.label], &mut vec![0.0; classes]);
             let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
             correct += usize::from(best == example.label);
@@ -89,12 +89,9 @@ impl Run<'_> {
     /// # Shapes
     /// Returns `[examples, features]`.
     pub(super) fn features(&self, parameters: &Parameters, examples: &[Example]) -> Result<Vec<f32>> {
-        let width = self.network.units().last().map_or(1, |unit| unit.in_channels);
         let mut all = Vec::new();
-        self.observe(parameters, examples, |tested, _, footage| {
-            let steps = tested.head(footage, footage.frames)?.features.data;
-            let count = (steps.len() / width) as f32;
-            all.extend((0..width).map(|i| steps.iter().skip(i).step_by(width).sum::<f32>() / count));
+        self.observe(parameters, examples, |tested, _, views| {
+            all.extend(tested.features(views, views.frames())?);
             Ok(())
         })?;
         Ok(all)
@@ -105,16 +102,16 @@ impl Run<'_> {
         &self,
         parameters: &Parameters,
         examples: &[Example],
-        mut look: impl FnMut(&mut Tested, &Example, &Footage) -> Result<()>,
+        mut look: impl FnMut(&mut Tested, &Example, &Views) -> Result<()>,
     ) -> Result<()> {
         let mut tested = Tested::new(&self.device, parameters.folded()?, RunOptions::default())?;
         for example in examples {
-            let footage = self.clip(example)?;
-            let footage = match self.args.single_frame {
-                true => footage.still(footage.frames / 2),
-                false => footage,
+            let views = self.views(example)?;
+            let views = match self.args.single_frame {
+                true => views.still(views.frames() / 2),
+                false => views,
             };
-            look(&mut tested, example, &footage)?;
+            look(&mut tested, example, &views)?;
         }
         Ok(())
     }

@@ -3,9 +3,12 @@
 use std::fs;
 
 use i3d::backend::Tape;
+use i3d::network::System;
 use i3d::plan::Plan;
 use i3d::random::SplitMix64;
-use i3d::train::{Crop, Fall, HeadTrainer, Plateau, Portion, Recipe, Schedule, StepReport, Trainer};
+use i3d::train::{
+    Crop, Fall, HeadTrainer, Plateau, Portion, Recipe, Sampling, Schedule, StepReport, Trainer,
+};
 use i3d::weights::Parameters;
 use i3d::{Error, Result};
 use rayon::prelude::*;
@@ -44,7 +47,12 @@ impl Run<'_> {
         let rate = args.rate.unwrap_or(if frozen { 0.001 } else { 0.01 });
         let fall = if args.cosine { Fall::Cosine(args.steps) } else { Fall::Tenths(args.tenths.clone()) };
         let schedule = Schedule { rate, warm_up: args.warm_up, fall };
-        let plan = Plan::new(&self.network, args.batch as usize, args.frames)?;
+        let system = self.network.system;
+        if system == System::ConvNetLstm && args.batch < 2 && !frozen {
+            let problem = "an LSTM's batch norm has one value per clip and time step; give --batch 2 or more";
+            return Err(Error::Usage(problem.into()));
+        }
+        let plan = Plan::new(&self.network, args.batch as usize, args.steps_of(system))?;
         let mut trainer = Trainer::new(parameters, Tape::new(&self.device, plan)?, recipe);
         let state = args.output.join(STATE);
         match (args.resume, state.exists()) {
@@ -127,16 +135,18 @@ impl Run<'_> {
             })
             .collect();
         let size = self.network.input_size;
+        let system = self.network.system;
+        let sampling = Sampling::of(system, args.steps_of(system));
         let inputs = clips.par_iter().enumerate().map(|(index, example)| {
-            let footage = self.clip(example)?;
+            let views = self.views(example)?;
             let mut random = SplitMix64::with_path(args.seed, &[CROPS, step, index as u64]);
-            let footage = match args.single_frame {
-                true => footage.still(random.below(footage.frames)),
-                false => footage,
+            let views = match args.single_frame {
+                true => views.still(random.below(views.frames())),
+                false => views,
             };
-            let crop = footage.augmented(size, args.frames, &mut random);
+            let crop = views.augmented(size, sampling, &mut random);
             let flipped = crop.flipped && !args.no_flip;
-            Ok(footage.crop(Crop { flipped, ..crop }, size, args.frames))
+            Ok(views.crop(Crop { flipped, ..crop }, size, sampling))
         });
         let inputs: Vec<Vec<f32>> = inputs.collect::<Result<_>>()?;
         let portions = inputs.chunks(batch).zip(clips.chunks(batch));
@@ -149,6 +159,11 @@ impl Run<'_> {
     pub(super) fn fit_head(&self, mut parameters: Parameters) -> Result<()> {
         let (args, talk) = (self.args, self.talk);
         let train = &self.dataset.train;
+        if self.network.features().is_none() {
+            let problem =
+                "this network has a classifier for each stream; --mode fixed fits one, take --mode full";
+            return Err(Error::Usage(problem.into()));
+        }
         talk.note(format!("features of {} clips", train.len()));
         let features = self.features(&parameters, train)?;
         let labels: Vec<usize> = train.iter().map(|example| example.label).collect();

@@ -14,10 +14,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use i3d::backend::Device;
-use i3d::network::{Network, Stream};
+use i3d::network::{Input, Network};
 use i3d::plan::Precision;
 use i3d::preprocess::RgbPreprocess;
-use i3d::train::Footage;
+use i3d::train::Views;
 use i3d::weights::{Checkpoint, Metadata, Parameters};
 use i3d::{Error, Result};
 use rayon::prelude::*;
@@ -36,7 +36,7 @@ use dataset::Dataset;
 struct Run<'a> {
     args: &'a TrainArgs,
     mode: ModeArg,
-    stream: Stream,
+    input: Input,
     clips: Library,
     dataset: Dataset,
     network: Network,
@@ -48,9 +48,9 @@ struct Run<'a> {
 pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     networks::start_threads(args.threads)?;
     let device = device::open(&args.device, 0)?;
-    let stream = Stream::from(args.stream);
+    let input = Input::from(args.stream);
     let dataset = Dataset::read(&args.data)?;
-    let from = start(args, stream)?;
+    let from = start(args, input)?;
     let mode = args.mode.unwrap_or(if from.is_some() { ModeArg::Full } else { ModeArg::Original });
     match (mode, &from) {
         (ModeArg::Original, Some(_)) => {
@@ -77,7 +77,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         }
         None => {
             let (width, input_size) = (args.width, args.input_size);
-            let network = Network { width, input_size, ..Network::i3d(stream, classes) };
+            let network = Network { width, input_size, ..args.system.network(args.stream, classes)? };
             network.validate()?;
             Parameters::new(&network, args.seed)
         }
@@ -93,7 +93,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     };
     // A run that goes on on another device must see the same flow.
     let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20)?;
-    let mut run = Run { args, mode, stream, clips, dataset, network, device, talk };
+    let mut run = Run { args, mode, input, clips, dataset, network, device, talk };
     let broken = run.decode()?;
     match mode {
         ModeArg::Fixed => run.fit_head(parameters)?,
@@ -103,11 +103,11 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
 }
 
 /// The model to begin with, by path or by the name of a pulled model.
-fn start(args: &TrainArgs, stream: Stream) -> Result<Option<Checkpoint>> {
+fn start(args: &TrainArgs, input: Input) -> Result<Option<Checkpoint>> {
     if args.from == Path::new("none") {
         return Ok(None);
     }
-    networks::named(stream, &args.from).map(Some)
+    networks::named(input, &args.from).map(Some)
 }
 
 impl Run<'_> {
@@ -117,7 +117,7 @@ impl Run<'_> {
         let count = train.len() + validation.len() + test.len();
         let bar = self.talk.bar("decoding", count as u64, Unit::Clips);
         let decode = |example: &Example| {
-            let clip = self.clip(example);
+            let clip = self.views(example);
             bar.inc(1);
             clip.err().map(|error| (example.clone(), error.to_string()))
         };
@@ -146,9 +146,9 @@ impl Run<'_> {
         Ok(!broken.is_empty())
     }
 
-    /// The clip of an example, decoded now or before.
-    fn clip(&self, example: &Example) -> Result<Footage> {
-        self.clips.clip(&example.path, self.stream)
+    /// What the network sees of an example, decoded now or before.
+    fn views(&self, example: &Example) -> Result<Views> {
+        Views::new(self.clips.clips(&example.path, self.input.streams())?)
     }
 
     /// What models of this run say about themselves.
