@@ -14,10 +14,10 @@
 
 use super::{Checkpoint, Parameters, Tensor};
 use crate::error::{Error, Result};
-use crate::network::{Network, Stream, Unit};
+use crate::network::{Network, Stream, System, Unit};
 
 impl Checkpoint {
-    /// The I3D of `stream` that this 2-D network, one of TF-slim's or torchvision's names or of the units' own, inflates
+    /// The I3D of `stream` that this 2-D network, one of TF-slim's or torchvision's names or of the units' own, as the RGB network of `two-stream` has them, inflates
     /// to. The classifier remains the 2-D network's; [`Parameters::with_classes`] gives it another.
     ///
     /// # Shapes
@@ -26,7 +26,8 @@ impl Checkpoint {
     /// # Errors
     /// Checkpoints that are no 2-D Inception-V1, lack something, or hold tensors of other sizes than I3D's.
     pub fn inflate(&self, stream: Stream) -> Result<Parameters> {
-        let flat = self.network()?;
+        // I3D's network with the channels that the 2-D one has.
+        let flat = Network { system: System::I3d, ..self.network()? };
         let network = Network { in_channels: stream.channels(), ..flat };
         let mut inflated = self.clone();
         for (index, unit) in flat.units().iter().enumerate() {

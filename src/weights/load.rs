@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Checkpoint, Tensor, names};
 use crate::error::{Error, Result};
-use crate::network::{BATCH_NORM_EPSILON, Form, LOGITS_PER_STEP, Network, Stream, Unit};
+use crate::network::{BATCH_NORM_EPSILON, Form, LOGITS_PER_STEP, Network, Stream, System, Unit};
 use crate::random::SplitMix64;
 
 /// Folded parameters of a network.
@@ -140,7 +140,7 @@ fn whole_network_mismatch(checkpoint: &Checkpoint, network: &Network) -> Result<
         Some(stream) => format!("{stream} ({channels} input channels)"),
         None => format!("{channels} input channels"),
     };
-    if dimension("Conv3d_1a_7x7/conv_3d/w", 0, 5) == Some(1) {
+    if network.system == System::I3d && dimension("Conv3d_1a_7x7/conv_3d/w", 0, 5) == Some(1) {
         return Err(Error::checkpoint(
             place,
             "is a 2-D network: its kernels have no time, those of I3D have; inflate it first (`i3d inflate`)",
