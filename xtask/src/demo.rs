@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use i3d_synth::{CLASSES, REVERSED};
 use serde_json::Value;
 use xshell::Shell;
@@ -65,11 +65,13 @@ fn table(kitchen: &Kitchen<'_>, shell: &Shell) -> Result<String> {
     labels.sort_unstable();
     let said = |logits: &dyn Fn(&Value) -> &Value| -> Result<Vec<Verdict>> {
         let verdict = |(line, result): (&&str, &Value)| {
-            let label = line.split(',').nth(1).context("a line of clips.csv lacks its label")?;
-            let logits = logits(result).as_array().context("a result lacks its logits")?;
-            let value = |class: &usize| logits[*class].as_f64().unwrap_or(f64::NAN);
-            let best = (0..labels.len()).max_by(|a, b| value(a).total_cmp(&value(b))).unwrap_or(0);
-            Ok(Verdict { label: label.to_owned(), best: labels[best].to_owned() })
+            let mut columns = line.split(',').map(str::to_owned);
+            let (Some(path), Some(label)) = (columns.next(), columns.next()) else {
+                bail!("a line of clips.csv lacks its label");
+            };
+            let logits: Vec<f64> = serde_json::from_value(logits(result).clone())?;
+            let best = (0..labels.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
+            Ok(Verdict { path, label, best: labels[best].to_owned(), logits })
         };
         clips.iter().zip(&results).map(verdict).collect()
     };

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod recipe;
 mod setup;
+mod table2;
 mod test;
 mod transfer;
 mod web;
@@ -22,6 +23,7 @@ usage: cargo xtask setup                   install what the test suite needs, sk
        cargo xtask bench web [--runs N]    the same in a browser, 10 minutes on a software GPU; writes docs/benchmarks-web.md
        cargo xtask demo-table FOLDER       trains the demo model in a folder, or goes on there, and tests it;
                                            writes samples/demo_*.safetensors and docs/demo-model.md
+       cargo xtask table2 FOLDER           the paper's five systems in miniature; writes docs/experiments.md
        cargo xtask transfer-table FOLDER   the paper's three ways to transfer, in miniature, with the set of demo-table
 
   --full          also the tests that are ignored because they take long";
@@ -50,6 +52,7 @@ fn run() -> Result<()> {
         ["test", "--full"] => test::run(&shell, true),
         ["web"] => web::run(&shell),
         ["demo-table", folder] => demo::run(&shell, folder),
+        ["table2", folder] => table2::run(&shell, folder),
         ["transfer-table", folder] => transfer::run(&shell, folder),
         ["bench", "peers", ..] => bench::run(&shell, &bench::Options::parse(&arguments[2..])?),
         ["bench", "web", ..] => bench::web::run(&shell, &bench::web::Options::parse(&arguments[2..])?),

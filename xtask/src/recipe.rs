@@ -100,6 +100,10 @@ pub struct Verdict {
     pub label: String,
     /// What it is said to show.
     pub best: String,
+    /// Its file.
+    pub path: String,
+    /// One score per class.
+    pub logits: Vec<f64>,
 }
 
 /// Puts `text` between the lines `<!-- NAME -->` and `<!-- end of NAME -->` of a document.
