@@ -5,8 +5,8 @@
 mod common;
 
 use common::training::{
-    CPU, RECIPE, TOLERANCE, assert_gradients_of_the_twins, assert_near, eight_clips, gradients,
-    learn_by_heart, problems, step,
+    CPU, RECIPE, TOLERANCE, assert_gradients_of_the_twins, assert_near, eight_clips, eight_clips_of,
+    gradients, learn_by_heart, problems, step, systems,
 };
 use i3d::backend::cpu::{CpuModel, CpuTape};
 use i3d::backend::{Pass, RunOptions, Tape};
@@ -67,6 +67,28 @@ fn eight_clips_are_learned_by_heart() {
     let logits = &output.get("Logits").expect("observed").data;
     for (row, &label) in logits.chunks_exact(4).zip(&portions[0].1) {
         assert!(row.iter().all(|&other| other <= row[label]), "{row:?} for class {label}");
+    }
+}
+
+#[test]
+fn every_system_learns_eight_clips_by_heart() {
+    for (network, steps) in systems() {
+        let (mut trainer, portions) = eight_clips_of(network, steps, &CPU, 8, RECIPE);
+        learn_by_heart(&mut trainer, &portions);
+        let report = step(&mut trainer, &portions, 0.0).expect("a step");
+        assert_eq!(report.correct, 8, "{network:?}");
+        // So does the network that inference runs, once its averages have followed.
+        for _ in 0..60 {
+            step(&mut trainer, &portions, 0.0).expect("a step");
+        }
+        let plan = Plan::new(&network, 8, steps).expect("plans");
+        let weights = trainer.parameters.folded().expect("finite");
+        let mut model = CpuModel::new(weights, 0, &RunOptions::default()).expect("threads start");
+        let output = model.run(&plan, &portions[0].0, &["Logits"], &mut |_| ()).expect("runs");
+        let logits = &output.get("Logits").expect("observed").data;
+        for (row, &label) in logits.chunks_exact(4).zip(&portions[0].1) {
+            assert!(row.iter().all(|&other| other <= row[label]), "{network:?}: {row:?} for {label}");
+        }
     }
 }
 

@@ -131,8 +131,30 @@ pub const RECIPE: Recipe =
 
 /// A trainer of four classes on `device`, and eight clips of noise in portions of `portion`.
 pub fn eight_clips(device: &Device, portion: usize, recipe: Recipe) -> (Trainer, Vec<Portion>) {
-    let network = Network { classes: 4, width: 0.125, input_size: 32, ..Network::i3d(Stream::Rgb, 1) };
-    let plan = Plan::new(&network, portion, 9).expect("the network plans");
+    let network = Network { width: 0.125, input_size: 32, ..Network::i3d(Stream::Rgb, 4) };
+    eight_clips_of(network, 9, device, portion, recipe)
+}
+
+/// The other systems' networks for four classes, and time steps of their clips.
+pub fn systems() -> [(Network, usize); 4] {
+    let small = |system, input| Network { width: 0.125, input_size: 32, ..Network::new(system, input, 4) };
+    [
+        (small(System::ConvNetLstm, Input::One(Stream::Rgb)), 3),
+        (small(System::ConvNet3d, Input::One(Stream::Rgb)), 8),
+        (small(System::TwoStream, Input::Both), 1),
+        (small(System::Fused, Input::Both), 3),
+    ]
+}
+
+/// The same of any network of four classes, on clips of `steps` time steps.
+pub fn eight_clips_of(
+    network: Network,
+    steps: usize,
+    device: &Device,
+    portion: usize,
+    recipe: Recipe,
+) -> (Trainer, Vec<Portion>) {
+    let plan = Plan::new(&network, portion, steps).expect("the network plans");
     let clip = plan.buffers[INPUT].shape.len() / portion;
     let clips = Random(11).vec(8 * clip);
     let labels: Vec<usize> = (0..8).map(|clip| clip % 4).collect();

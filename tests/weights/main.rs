@@ -14,6 +14,7 @@ mod pickle;
 mod pytorch;
 mod released;
 mod safetensors;
+mod systems;
 mod tensorflow;
 mod tensorflow_v1;
 mod tf_writer;

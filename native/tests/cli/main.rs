@@ -22,6 +22,7 @@ mod precision;
 mod selftest;
 mod streams;
 mod synth;
+mod systems;
 mod timeline;
 mod tools;
 mod train;
