@@ -1,5 +1,8 @@
 //! A plan to dispatches: arenas, parameters and bind groups, made once and replayed for every clip.
 
+#[cfg(not(target_arch = "wasm32"))]
+use rayon::prelude::*;
+
 use super::Gpu;
 use super::head;
 use super::launch::{Binding, Cut, Launch, cut};
@@ -437,13 +440,22 @@ fn part(buffer: &wgpu::Buffer, offset: u64, size: u64) -> wgpu::BindingResource<
 pub(super) fn upload(gpu: &Gpu, buffer: &Buffer, (memory, first): (&wgpu::Buffer, u64), input: &[f32]) {
     let (c, stride) = (buffer.shape.c, buffer.stored_channels());
     let frame = buffer.shape.h * buffer.shape.w;
-    let mut padded = vec![0f32; frame * stride];
-    // Frame by frame, so that the padded copy stays small.
-    for (index, pixels) in input.chunks_exact(frame * c).enumerate() {
+    // Frame by frame, so that the padded copy stays small, and as many at a time as there are threads: for a fast device the
+    // copies would take longer than all the rest.
+    let write = |padded: &mut Vec<f32>, (index, pixels): (usize, &[f32])| {
         for (to, from) in padded.chunks_exact_mut(stride).zip(pixels.chunks_exact(c)) {
             to[..c].copy_from_slice(from);
         }
-        let stored = encode(&padded, buffer.precision);
+        let stored = encode(padded, buffer.precision);
         gpu.queue.write_buffer(memory, first + (index * stored.len()) as u64, &stored);
+    };
+    let padded = || vec![0f32; frame * stride];
+    #[cfg(not(target_arch = "wasm32"))]
+    input.par_chunks_exact(frame * c).enumerate().for_each_init(padded, write);
+    // A browser's device stays on its thread.
+    #[cfg(target_arch = "wasm32")]
+    {
+        let mut padded = padded();
+        input.chunks_exact(frame * c).enumerate().for_each(|frame| write(&mut padded, frame));
     }
 }
