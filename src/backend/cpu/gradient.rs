@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::conv::{Part, Rows, conv3d, gather, rows_as_they_are};
+use super::conv::{FIXED_BLOCKS, Part, Rows, conv3d, gather, rows_as_they_are};
 use super::gemm::{Matrix, Product, SharedRows, multiply_transposed};
 use super::memory::Scratch;
 use super::{Source, pool, vectorised};
@@ -99,7 +99,8 @@ impl Conv {
         let output = SharedRows::new(&mut sum, from.c);
         let part = Part { kernel: &turned, bias: &none, relu: false, output, offset: 0 };
         let source = Source { data: grad, stride: channels };
-        conv3d(source, to.with_channels(channels), &Rows::Taps(back), from, &[part], scratch);
+        let (to, rows) = (to.with_channels(channels), Rows::Taps(back));
+        conv3d(source, to, &rows, from, &[part], FIXED_BLOCKS, scratch);
         input_grad.par_chunks_mut(stride).zip(sum.par_chunks(from.c)).for_each(|(to, from)| {
             to[first..].iter_mut().zip(from).for_each(|(to, from)| *to += from);
         });
