@@ -56,12 +56,11 @@ fn weights(at: u32, columns: u32) -> mat4x4<f32> {
     );
 }
 
-// ReLU keeps what is no number, which `max` would make zero: broken results must not look like good ones.
 fn store(position: u32, column: u32, sum: vec4<f32>) {
     let count = p.output.x * p.output.y * p.output.z * p.output.w;
     if position < count && column < p.channels.y {
         let at = position * p.channels.z + p.channels.w + column;
-        output[at] = stored(select(sum, vec4<f32>(0.0), (sum < vec4<f32>(0.0)) & vec4<bool>(p.stride.w == 1u)));
+        output[at] = stored(select(sum, relu(sum), p.stride.w == 1u));
     }
 }
 

@@ -86,11 +86,10 @@ struct Place {
     bias: u32,
 }
 
-// ReLU keeps what is no number, which `max` would make zero: broken results must not look like good ones.
 fn store(to: Place, row: u32, column: u32, sum: vec4<f32>) {
     if row < p.rows.x && column < to.columns {
         let value = sum + bias[to.bias + column];
-        let result = stored(select(value, vec4<f32>(0.0), (value < vec4<f32>(0.0)) & vec4<bool>(p.output.w == 1u)));
+        let result = stored(select(value, relu(value), p.output.w == 1u));
         let at = to.base + row * to.stride + column;
         if to.other {
             other[at] = result;

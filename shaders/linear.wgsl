@@ -51,8 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if lane < COLUMNS && column < p.channels.y {
         var value = sums[lane] + bias[column];
         if p.stride.w == 1u {
-            // What is no number stays so, to be seen in the logits.
-            value = select(value, vec4<f32>(0.0), value < vec4<f32>(0.0));
+            value = relu(value);
         }
         output[row * p.channels.z + p.channels.w + column] = value;
     }

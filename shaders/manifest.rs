@@ -60,15 +60,17 @@ impl Kernel {
         if self.stored.is_empty() { &[Precision::F32] } else { &[Precision::F32, Precision::F16] }
     }
 
-    /// The shader for tensors stored as `precision` says: where there are any, `shaders/stored/` says what `Stored` is. What is
-    /// added begins no line before the text's own, so that the numbers of lines in messages stay right.
+    /// The shader for tensors stored as `precision` says: where there are any, `shaders/stored/` says what `Stored` is, and
+    /// those that call `relu` get it from `shaders/shared/`. What is added begins no line before the text's own, so that the
+    /// numbers of lines in messages stay right.
     pub fn wgsl(&self, precision: Precision) -> String {
         let (first, last) = match precision {
             _ if self.stored.is_empty() => ("", ""),
             Precision::F32 => ("", include_str!("stored/f32.wgsl")),
             Precision::F16 => ("enable f16; ", include_str!("stored/f16.wgsl")),
         };
-        format!("{first}{}{last}", self.source)
+        let relu = if self.source.contains("relu(") { include_str!("shared/relu.wgsl") } else { "" };
+        format!("{first}{}{relu}{last}", self.source)
     }
 
     /// The size of the window through which `name` is read, if it is.

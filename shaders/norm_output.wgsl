@@ -22,7 +22,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let c = i % channels;
     let inverse = 1.0 / sqrt(moments[channels + c] + p.factors.x);
     let value = (values[i] - moments[c]) * inverse + offset[c];
-    // What is no number stays so, to be seen in the loss.
-    let clamped = select(value, vec4<f32>(0.0), value < vec4<f32>(0.0));
-    output[i / channels * p.shape.z + p.shape.w + c] = clamped;
+    output[i / channels * p.shape.z + p.shape.w + c] = relu(value);
 }

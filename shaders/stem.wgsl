@@ -43,11 +43,10 @@ fn taps(at: u32, columns: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4
     return w * mat4x3<f32>(a.xyz, b.xyz, c.xyz, d.xyz);
 }
 
-// ReLU keeps what is no number, which `max` would make zero: broken results must not look like good ones.
 fn store(position: u32, ok: bool, column: u32, sum: vec4<f32>) {
     if ok && column < p.channels.y {
         let at = position * p.channels.z + p.channels.w + column;
-        output[at] = stored(select(sum, vec4<f32>(0.0), (sum < vec4<f32>(0.0)) & vec4<bool>(p.stride.w == 1u)));
+        output[at] = stored(select(sum, relu(sum), p.stride.w == 1u));
     }
 }
 

@@ -119,10 +119,6 @@ impl Classifier {
     /// classes than the first, and what the device reports.
     pub fn add_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let network = checkpoint.network()?;
-        if network.system != System::I3d {
-            let problem = format!("is a {}; classifiers run I3D", network.system);
-            return Err(Error::checkpoint(&checkpoint.place, problem));
-        }
         let (weights, report) = checkpoint.load(&network)?;
         log::info!("{}: {report}", checkpoint.place);
         let source =
@@ -138,6 +134,13 @@ impl Classifier {
     ) -> Result<()> {
         let network = weights.network;
         let place = source.source.clone();
+        if network.system != System::I3d {
+            let problem = format!(
+                "is a {}; give an I3D model, `i3d eval` tests those of other systems",
+                network.system
+            );
+            return Err(Error::checkpoint(place, problem));
+        }
         let stream = network.stream().ok_or_else(|| {
             let found = network.in_channels;
             Error::checkpoint(

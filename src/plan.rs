@@ -185,7 +185,7 @@ impl Plan {
     /// The names whose values a run can hand out: every endpoint, the features and the logits per time step.
     pub fn observable(&self) -> Vec<&str> {
         let mut names: Vec<&str> =
-            self.buffers.iter().map(|b| b.name.as_str()).filter(|n| is_observable(n)).collect();
+            self.buffers.iter().map(|b| b.name.as_str()).filter(|n| self.is_observable(n)).collect();
         names.dedup();
         names
     }
@@ -195,13 +195,14 @@ impl Plan {
     /// # Errors
     /// A name that is none, with the list of those that are.
     pub fn find(&self, name: &str) -> Result<(BufferId, usize)> {
-        let id =
-            self.buffers.iter().position(|b| b.name == name && is_observable(name)).ok_or_else(|| {
+        let id = self.buffers.iter().position(|b| b.name == name && self.is_observable(name)).ok_or_else(
+            || {
                 Error::Usage(format!(
                     "there is no endpoint {name:?}; the endpoints are {}",
                     self.observable().join(", ")
                 ))
-            })?;
+            },
+        )?;
         let complete = self.steps.iter().rposition(|s| s.output == id).unwrap_or(0);
         Ok((id, complete))
     }
@@ -209,6 +210,13 @@ impl Plan {
     /// The buffer that the loss is taken of: see [`Network::scored`].
     pub fn scored(&self) -> BufferId {
         self.buffers.iter().position(|b| b.name == self.network.scored()).unwrap_or(INPUT)
+    }
+
+    /// Whether a run hands out the buffer of that name: intermediate outputs of a module's branches have a `Branch_` in
+    /// theirs and alias each other, and where logits of two streams stand side by side, what is between them is nobody's.
+    fn is_observable(&self, name: &str) -> bool {
+        let apart = self.network.features().is_some() || name != LOGITS_PER_STEP;
+        name != Place::INPUT && !name.contains("/Branch_") && apart
     }
 
     /// Multiply-accumulates of the whole run.
@@ -231,11 +239,6 @@ impl Plan {
         let weights = |u: &Unit| self.precision.of_weights(u).bytes() * u.weights() as u64;
         self.network.units().iter().map(|u| weights(u) + 4 * u.out_channels as u64).sum()
     }
-}
-
-/// Intermediate outputs of a module's branches have a `Branch_` in their name and alias each other; the rest are endpoints.
-fn is_observable(name: &str) -> bool {
-    name != "input" && !name.contains("/Branch_")
 }
 
 fn buffer(name: &str, shape: Shape, first: usize) -> Buffer {

@@ -47,7 +47,7 @@ fn systems() -> Vec<(Network, usize, usize)> {
         (small(System::ConvNet3d, flow, 5, 0.03, 33), 1, 9),
         (small(System::TwoStream, rgb, 6, 0.0625, 33), 2, 3),
         (small(System::TwoStream, flow, 7, 0.1, 32), 1, 1),
-        (small(System::TwoStream, Input::Both, 8, 0.0625, 33), 2, 3),
+        (small(System::TwoStream, Input::Both, 6, 0.0625, 33), 2, 3),
         (small(System::Fused, Input::Both, 7, 0.0625, 40), 1, 5),
         (small(System::Fused, rgb, 7, 0.0625, 33), 2, 7),
     ]

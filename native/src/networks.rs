@@ -178,17 +178,18 @@ pub fn read(stream: Stream, path: &Path) -> Result<Checkpoint> {
 fn of_input(input: Input, path: &Path) -> Result<Checkpoint> {
     let checkpoint = checkpoint::read(path)?;
     let found = checkpoint.network()?;
-    match found.input() {
-        Some(other) if other != input => Err(Error::checkpoint(
-            path.display(),
-            format!(
-                "its first convolution takes {} channels, {input} has {}; give it as --{other}",
-                found.in_channels,
-                found.system.channels(input)
-            ),
-        )),
-        _ => Ok(checkpoint),
+    let own = found.input();
+    if own == Some(input) {
+        return Ok(checkpoint);
     }
+    let advice = own.map_or("give another model".to_string(), |own| format!("give it as --{own}"));
+    let (channels, wanted) = (found.in_channels, found.system.channels(input));
+    let who = match input {
+        Input::One(stream) => format!("the {stream} stream has"),
+        Input::Both => "both streams have".into(),
+    };
+    let problem = format!("its first convolution takes {channels} channels, {who} {wanted}; {advice}");
+    Err(Error::checkpoint(path.display(), problem))
 }
 
 fn by_path(weights: &WeightArgs) -> bool {

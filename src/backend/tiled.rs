@@ -6,7 +6,7 @@
 
 use crate::clip::Clip;
 use crate::error::{Error, Result};
-use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Shape};
+use crate::network::{FEATURES, LOGITS_PER_STEP, Network, Shape, System};
 use crate::plan::{DeviceLimits, Part, Plan, Precision, TimeRange};
 
 use super::{Activation, Device, Model, Progress};
@@ -85,7 +85,7 @@ impl Head {
     /// `device` and stores numbers as `precision` says.
     ///
     /// # Errors
-    /// Clips of another size than the network's input, clips that are too short, and what the device reports.
+    /// Networks of other systems than I3D, clips of another size than the network's input, clips that are too short, and what the device reports.
     pub async fn of_clip(
         model: &mut Model,
         device: &Device,
@@ -93,6 +93,12 @@ impl Head {
         clip: &Clip,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Head> {
+        let system = model.network().system;
+        if system != System::I3d {
+            return Err(Error::Usage(format!(
+                "this is the head of I3D, and the network is a {system}; run its plan"
+            )));
+        }
         let plan = Plan::new(model.network(), 1, clip.frames)?.with_precision(precision);
         if device.holds(&plan) {
             let mut output = model.run(&plan, &clip.data, &[FEATURES, LOGITS_PER_STEP], progress).await?;

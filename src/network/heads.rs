@@ -4,7 +4,7 @@ use super::inception::{self, FEATURES, LOGITS, LOGITS_PER_STEP, Time};
 use super::node::{Form, Node, Nodes, Operation, Place, Pool, unit};
 use super::{Network, System, Tower};
 
-/// Grid on which the flat and the inflated trunk end: five times halved, rounded up.
+/// Pools of (b), each of which halves the picture, rounded up.
 const HALVINGS: u32 = 5;
 
 /// The network as a list of operations in the order in which they run.
@@ -72,7 +72,7 @@ fn convnet_lstm(nodes: &mut Nodes<'_>) {
 
 /// (b) C3D's layers with its names, batch norm behind each, and two steps in time for every pool, the first one's too.
 ///
-/// The paper drops the last pool's padding question; its parameters (79 million) are those of 8192 features, which C3D's SAME
+/// The paper does not say how the last pool is padded; its parameters (79 million) are those of 8192 features, which C3D's SAME
 /// padding gives: a grid of 7 becomes one of 4. No dropout: batch norm is behind the fully connected layers as well, and the
 /// paper names no other means.
 fn convnet_3d(nodes: &mut Nodes<'_>) {

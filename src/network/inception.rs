@@ -10,10 +10,12 @@ pub const BATCH_NORM_EPSILON: f32 = 1e-3;
 /// Name of the average pool's output, the features that pipelines use: `[N, T', 1, 1, 1024]`.
 pub const FEATURES: &str = "Logits/AvgPool_0a_7x7";
 
-/// Name of the classifier's output before the mean over time: `[N, T', 1, 1, classes]`.
+/// Name of the classifier's output for every time step: `[N, T', 1, 1, classes]`; of two streams with a classifier each, side by
+/// side.
 pub const LOGITS_PER_STEP: &str = "Logits/Conv3d_0c_1x1";
 
-/// Name of the last endpoint: the classifier's mean over time, `[N, 1, 1, 1, classes]`.
+/// Name of the last endpoint, `[N, 1, 1, 1, classes]`: the mean over time of the classifier's output, and over streams; of an
+/// LSTM its last step.
 pub const LOGITS: &str = "Logits";
 
 /// The shortest clip that yields a logit: below 9 frames the final 2-frame average pool has no full window.

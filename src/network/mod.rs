@@ -87,6 +87,9 @@ pub struct Network {
     pub input_size: usize,
 }
 
+/// More input channels or classes than any network has; a file may say anything.
+const MOST: usize = 1_000_000;
+
 impl Network {
     /// The paper's I3D for a stream: width 1.0, 224x224 pixels.
     pub const fn i3d(stream: Stream, classes: usize) -> Network {
@@ -154,6 +157,9 @@ impl Network {
     pub fn validate(&self) -> Result<()> {
         if self.in_channels == 0 || self.classes == 0 {
             return Err(Error::Usage("a network needs at least one input channel and one class".into()));
+        }
+        if self.in_channels > MOST || self.classes > MOST {
+            return Err(Error::Usage(format!("a network has at most {MOST} input channels and classes")));
         }
         if !(self.width > 0.0 && self.width <= 16.0) {
             return Err(Error::Usage(format!(

@@ -56,6 +56,9 @@ pub enum Input {
 }
 
 impl Input {
+    /// All there are.
+    pub const ALL: [Input; 3] = [Input::One(Stream::Rgb), Input::One(Stream::Flow), Input::Both];
+
     /// The streams, RGB first.
     pub fn streams(self) -> impl Iterator<Item = Stream> {
         let all = [Stream::Rgb, Stream::Flow];
@@ -87,8 +90,7 @@ impl TryFrom<String> for Input {
     type Error = String;
 
     fn try_from(name: String) -> Result<Input, String> {
-        let all = [Input::One(Stream::Rgb), Input::One(Stream::Flow), Input::Both];
-        let known = all.into_iter().find(|input| input.name() == name);
+        let known = Input::ALL.into_iter().find(|input| input.name() == name);
         known.ok_or_else(|| format!("{name:?} is neither rgb, flow nor both"))
     }
 }
@@ -188,8 +190,7 @@ impl System {
 
     /// What a clip of so many channels shows.
     pub fn input(self, channels: usize) -> Option<Input> {
-        let all = [Input::One(Stream::Rgb), Input::One(Stream::Flow), Input::Both];
-        all.into_iter().find(|&input| self.takes(input) && self.channels(input) == channels)
+        Input::ALL.into_iter().find(|&input| self.takes(input) && self.channels(input) == channels)
     }
 
     /// Whether it has networks for that: only two of the systems join streams.

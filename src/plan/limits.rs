@@ -2,6 +2,7 @@
 
 use super::{Plan, Precision};
 use crate::error::{Error, Result};
+use crate::network::System;
 
 /// What a device lets one buffer and one binding hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,9 @@ impl Plan {
             Precision::F16 => "--device cpu --precision f32",
         };
         let advice = match self.most_frames(limits) {
+            Some(steps) if self.network.system != System::I3d => {
+                format!("use at most {steps} time steps, a smaller batch, or {cpu}")
+            }
             Some(frames) if self.batch == 1 => {
                 format!("use at most {frames} frames (--frames {frames}) or {cpu}")
             }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::{Builder, INPUT, Kernel, Plan, buffer};
 use crate::error::{Error, Result};
-use crate::network::Network;
+use crate::network::{Network, System};
 
 /// Which endpoints a part computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Plan {
     /// out; also gives the time steps of the input that they need.
     ///
     /// # Errors
-    /// As [`Plan::new`]; unknown names; a range that the output does not have.
+    /// As [`Plan::new`]; networks of other systems than I3D; unknown names; a range that the output does not have.
     pub fn part(
         network: &Network,
         batch: usize,
@@ -36,6 +36,10 @@ impl Plan {
         wanted: TimeRange,
     ) -> Result<(Plan, TimeRange)> {
         network.validate()?;
+        if network.system != System::I3d {
+            let problem = format!("a {} runs whole clips only; give a shorter one", network.system);
+            return Err(Error::Usage(problem));
+        }
         if batch == 0 || frames < network.min_frames() {
             // The whole plan has the sentence for it.
             return Plan::new(network, batch, frames).map(|plan| (plan, 0..frames));

@@ -7,7 +7,7 @@ use crate::random::SplitMix64;
 /// A linear layer and softmax in training.
 ///
 /// The network's logits are the mean over time of a linear function of the features, which is that function of the mean of the
-/// features; so one vector per clip is all that has to be kept.
+/// features, or an LSTM's that of its last step; so one vector per clip is all that has to be kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadTrainer {
     /// `[features, classes]`

@@ -8,6 +8,7 @@ use super::Sgd;
 use crate::backend::cpu::{Gradients, UnitGradients};
 use crate::backend::{Pass, Tape};
 use crate::error::{Error, Result};
+use crate::network::Network;
 use crate::plan::Precision;
 use crate::random::SplitMix64;
 use crate::weights::{Checkpoint, Metadata, Parameters};
@@ -160,7 +161,17 @@ impl Trainer {
     /// Files of another network, and files that hold no training.
     pub fn restore(&mut self, place: &str, bytes: &[u8]) -> Result<()> {
         let checkpoint = Checkpoint::from_bytes(place, bytes)?;
-        let parameters = Parameters::from_checkpoint(&checkpoint, &self.parameters.network)?;
+        let (found, own) = (checkpoint.network()?, self.parameters.network);
+        if found.system != own.system || found.in_channels != own.in_channels {
+            let kind = |n: &Network| format!("a {} of {} input channels", n.system, n.in_channels);
+            let problem = format!(
+                "the run is one of {}, expected {}; go on with its own options",
+                kind(&found),
+                kind(&own)
+            );
+            return Err(Error::checkpoint(place, problem));
+        }
+        let parameters = Parameters::from_checkpoint(&checkpoint, &own)?;
         let no_state =
             || Error::checkpoint(place, "holds a model and no state of training; start from it with --from");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|_| no_state())?;

@@ -2,7 +2,7 @@
 
 use super::{Crop, Footage};
 use crate::error::{Error, Result};
-use crate::network::{Network, System};
+use crate::network::{Input, Network, Stream};
 use crate::random::SplitMix64;
 
 /// Which frames the time steps of a network's input are.
@@ -17,10 +17,11 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// `steps` steps as the system samples them.
-    pub fn of(system: System, steps: usize) -> Sampling {
-        let protocol = system.protocol();
-        Sampling { steps, every: protocol.every, stack: protocol.stack }
+    /// `steps` steps as the network's system samples them; colours are not stacked.
+    pub fn of(network: &Network, steps: usize) -> Sampling {
+        let protocol = network.system.protocol();
+        let stack = if network.input() == Some(Input::One(Stream::Rgb)) { 1 } else { protocol.stack };
+        Sampling { steps, every: protocol.every, stack }
     }
 
     /// Frames from the first to the last that it looks at.
@@ -29,16 +30,18 @@ impl Sampling {
     }
 
     /// How the system's tests look at `frames` frames: the sampling, and from which frames on it is applied. The paper's, for its
-    /// 250 frames; as many windows and steps of other numbers of frames as lie in them, but always one.
+    /// 250 frames; as many windows and whole steps of other numbers of frames as lie in them, but always one, and of steps
+    /// as many as give a logit.
     pub fn test(network: &Network, frames: usize) -> (Sampling, Vec<usize>) {
         let protocol = network.system.protocol();
+        let whole = Sampling::of(network, protocol.test_steps);
         if protocol.test_windows > 1 {
             let windows = (frames / protocol.test_steps).max(1);
             let starts = (0..windows).map(|window| window * protocol.test_steps * protocol.every);
-            return (Sampling::of(network.system, protocol.test_steps), starts.collect());
+            return (whole, starts.collect());
         }
-        let steps = frames.div_ceil(protocol.every).max(network.min_frames());
-        (Sampling::of(network.system, steps), vec![0])
+        let steps = frames.saturating_sub(whole.stack) / whole.every + 1;
+        (Sampling { steps: steps.max(network.min_frames()), ..whole }, vec![0])
     }
 }
 
@@ -114,7 +117,7 @@ impl Views {
 mod tests {
     use super::*;
     use crate::flow::{Flow, Quantize};
-    use crate::network::{Input, Stream};
+    use crate::network::System;
 
     /// Six frames of 2x2 and the five flows between them, all values of a frame telling its number.
     fn clips() -> [Footage; 2] {
@@ -165,6 +168,10 @@ mod tests {
             let last = starts.last().expect("a window");
             assert!(last + sampling.span() <= 250, "{system}");
         }
+        // Stacks that do not fit are left out; colours have none.
+        let both = Network::new(System::Fused, Input::Both, 2);
+        assert_eq!(Sampling::test(&both, 47).0, Sampling { steps: 4, every: 10, stack: 10 });
+        assert_eq!(Sampling::test(&network(System::Fused), 47).0, Sampling { steps: 5, every: 10, stack: 1 });
         // A short video still has a step, a window, and for I3D nine frames.
         assert_eq!(Sampling::test(&network(System::TwoStream), 4).0.steps, 1);
         assert_eq!(Sampling::test(&network(System::ConvNet3d), 4).1, [0]);

@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::network::{BATCH_NORM_EPSILON, Form, Input, LOGITS_PER_STEP, Network, Stream, System};
+use crate::labels;
+use crate::network::{BATCH_NORM_EPSILON, Form, Input, LOGITS_PER_STEP, Network, Stream, System, Unit};
 use crate::plan::Precision;
 
 /// Where a checkpoint came from.
@@ -108,7 +109,8 @@ type Found = (Vec<(String, Tensor)>, Vec<String>, Metadata);
 ///
 /// # Shapes
 ///
-/// Those of [`crate::network::Unit::variables`]: `<unit>/conv_3d/w` `[kT, kH, kW, Cin, Cout]`, every other variable `[Cout]`.
+/// Those of [`crate::network::Unit::variables`]: `<unit>/conv_3d/w` `[kT, kH, kW, Cin, Cout]`, every other variable `[Cout]` but for
+/// those of an LSTM.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     /// The name for error messages.
@@ -209,7 +211,18 @@ impl Checkpoint {
     }
 
     /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
+    ///
+    /// # Errors
+    /// Tensors that are no network's, and metadata that says something else than they do.
     pub fn network(&self) -> Result<Network> {
+        let network = self.described()?;
+        if let Some(names) = &self.metadata.labels {
+            labels::check(&self.place, names, network.classes)?;
+        }
+        Ok(network)
+    }
+
+    fn described(&self) -> Result<Network> {
         if self.metadata.system() != System::I3d {
             return self.other_network();
         }
@@ -254,27 +267,27 @@ impl Checkpoint {
     /// The network of another system, which says more of itself than I3D's.
     fn other_network(&self) -> Result<Network> {
         let system = self.metadata.system();
+        let fail = |problem: String| Err(Error::checkpoint(&self.place, problem));
         let Metadata { width: Some(width), classes: Some(classes), input_size, .. } = self.metadata else {
-            let problem = format!("is a checkpoint of {system} that does not say its width and classes");
-            return Err(Error::checkpoint(&self.place, problem));
+            return fail(format!("is a {system} that does not say its width and classes; train it again"));
         };
-        let inputs = [Input::One(Stream::Rgb), Input::One(Stream::Flow), Input::Both];
-        let network = |input| {
+        let mut expected = Vec::new();
+        for input in Input::ALL.into_iter().filter(|&input| system.takes(input)) {
             let whole = Network::new(system, input, classes);
-            Network { width, input_size: input_size.unwrap_or(whole.input_size), ..whole }
-        };
-        let begins = |network: &Network| {
-            network.validate().is_ok()
-                && network.units().first().is_some_and(|unit| {
-                    let (name, shape) = &unit.variables()[0];
-                    self.tensors.get(name).is_some_and(|tensor| tensor.shape == *shape)
-                })
-        };
-        let known = inputs.into_iter().filter(|&input| system.takes(input)).map(network).find(begins);
-        known.ok_or_else(|| {
-            let problem = format!("says of itself that it is a {system}, but its first kernel is another's");
-            Error::checkpoint(&self.place, problem)
-        })
+            let network = Network { width, input_size: input_size.unwrap_or(whole.input_size), ..whole };
+            network.validate().map_err(|e| Error::checkpoint(&self.place, e))?;
+            let first = network.units().first().map(Unit::variables).unwrap_or_default();
+            let Some((name, shape)) = first.into_iter().next() else { continue };
+            match self.tensors.get(&name) {
+                Some(tensor) if tensor.shape == shape => return Ok(network),
+                Some(tensor) => expected.push(format!("{name} {shape:?}, not {:?}", tensor.shape)),
+                None => expected.push(format!("{name} {shape:?}")),
+            }
+        }
+        let expected = expected.join(", or ");
+        fail(format!(
+            "says of itself that it is a {system} of width {width}, which has {expected}; train it again"
+        ))
     }
 
     fn no_network(&self, name: &str) -> Error {

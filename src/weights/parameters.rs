@@ -84,9 +84,12 @@ impl Parameters {
     #[must_use]
     pub fn with_classes(mut self, classes: usize, seed: u64) -> Parameters {
         self.network.classes = classes;
-        let mut fresh = Parameters::new(&self.network, seed);
-        if let (Some(own), Some(new)) = (self.units.last_mut(), fresh.units.pop()) {
-            *own = new;
+        let fresh = Parameters::new(&self.network, seed).units;
+        for ((own, new), unit) in self.units.iter_mut().zip(fresh).zip(self.network.units()) {
+            // A network of two streams may have two.
+            if unit.form == Form::Bias {
+                *own = new;
+            }
         }
         self
     }

@@ -27,12 +27,6 @@ pub struct Problem {
 
 /// Networks and clips whose sizes divide nothing.
 pub fn problems() -> Vec<Problem> {
-    let small = |stream, classes, width, input_size| Network {
-        classes,
-        width,
-        input_size,
-        ..Network::i3d(stream, 1)
-    };
     let other = |system, input, input_size| {
         let network = Network { width: 0.0625, input_size, ..Network::new(system, input, 5) };
         (network, 3, if system == System::ConvNet3d { 16 } else { 4 })
@@ -47,25 +41,30 @@ pub fn problems() -> Vec<Problem> {
         other(System::TwoStream, Input::Both, 32),
         other(System::Fused, Input::Both, 33),
     ];
-    cases
-        .into_iter()
-        .map(|(network, batch, frames)| {
-            let plan = Plan::new(&network, batch, frames).expect("the network plans");
-            let input = Random(frames as u64).vec(plan.buffers[INPUT].shape.len());
-            let mut parameters = Parameters::new(&network, 5);
-            // Offsets and averages that are not what they begin as.
-            let mut random = Random(7);
-            for unit in &mut parameters.units {
-                unit.offset.iter_mut().for_each(|offset| *offset = 0.3 * random.next());
-                if let Some(moments) = &mut unit.moments {
-                    moments.mean.iter_mut().for_each(|mean| *mean = 0.2 * random.next());
-                    moments.variance.iter_mut().for_each(|variance| *variance = 0.6 + 0.4 * random.next());
-                }
-            }
-            let labels = (0..batch).map(|clip| (2 * clip + 1) % network.classes).collect();
-            Problem { plan, parameters, input, labels }
-        })
-        .collect()
+    cases.into_iter().map(|(network, batch, frames)| problem(network, batch, frames)).collect()
+}
+
+/// A small I3D.
+pub fn small(stream: Stream, classes: usize, width: f64, input_size: usize) -> Network {
+    Network { classes, width, input_size, ..Network::i3d(stream, 1) }
+}
+
+/// Clips of noise for a network.
+pub fn problem(network: Network, batch: usize, frames: usize) -> Problem {
+    let plan = Plan::new(&network, batch, frames).expect("the network plans");
+    let input = Random(frames as u64).vec(plan.buffers[INPUT].shape.len());
+    let mut parameters = Parameters::new(&network, 5);
+    // Offsets and averages that are not what they begin as.
+    let mut random = Random(7);
+    for unit in &mut parameters.units {
+        unit.offset.iter_mut().for_each(|offset| *offset = 0.3 * random.next());
+        if let Some(moments) = &mut unit.moments {
+            moments.mean.iter_mut().for_each(|mean| *mean = 0.2 * random.next());
+            moments.variance.iter_mut().for_each(|variance| *variance = 0.6 + 0.4 * random.next());
+        }
+    }
+    let labels = (0..batch).map(|clip| (2 * clip + 1) % network.classes).collect();
+    Problem { plan, parameters, input, labels }
 }
 
 /// The loss and its gradients.

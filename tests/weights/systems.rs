@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::safetensors::SafeTensors;
-use i3d::network::{Input, Network, Stream, System};
+use i3d::network::{Form, Input, Network, Stream, System};
 use i3d::plan::Precision;
 use i3d::weights::{Checkpoint, Metadata, Parameters, Weights};
 
@@ -40,6 +40,24 @@ fn what_is_written_is_read_again() {
     }
 }
 
+#[test]
+fn every_classifier_is_replaced() {
+    for network in networks() {
+        for classes in [3, 5, 9] {
+            let before = Parameters::new(&network, 3);
+            let after = before.clone().with_classes(classes, 4);
+            let wanted = Network { classes, ..network };
+            let bytes =
+                after.to_checkpoint("model", Metadata::default()).to_safetensors(None, Precision::F32);
+            assert_eq!(read(&bytes.unwrap()).network().unwrap(), wanted);
+            let pairs = network.units().into_iter().zip(before.units.iter().zip(&after.units));
+            for (unit, (before, after)) in pairs {
+                assert_eq!(before == after, unit.form != Form::Bias, "{}", unit.name);
+            }
+        }
+    }
+}
+
 /// A file of a network with other metadata.
 fn saying(network: &Network, changes: &[(&str, Option<&str>)]) -> Vec<u8> {
     let checkpoint = Parameters::new(network, 3).to_checkpoint("model", Metadata::default());
@@ -68,5 +86,11 @@ fn files_that_say_too_little_or_something_else_are_refused() {
         &error(&[("architecture", Some("slowfast"))]),
         &["\"slowfast\"", "i3d-inception-v1", "3d-fused"],
     );
-    assert_says(&error(&[("width", Some("0.5"))]), &["first kernel is another's"]);
+    assert_says(
+        &error(&[("width", Some("0.5"))]),
+        &[
+            "3d-fused of width 0.5, which has",
+            "RGB/Conv3d_1a_7x7/conv_3d/w [1, 7, 7, 3, 32], not [1, 7, 7, 3, 4]",
+        ],
+    );
 }

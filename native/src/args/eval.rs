@@ -7,7 +7,7 @@ use i3d::network::{Input, Stream};
 use i3d::video::Rate;
 use serde::Serialize;
 
-use super::values::parse_frames;
+use super::values::parse_steps;
 use super::{FlowArgs, RunArgs};
 
 /// Values of `--dataset`.
@@ -52,7 +52,7 @@ pub struct EvalArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Frames of each video, from its first; shorter ones are looped
-    #[arg(long, default_value_t = 250, value_name = "N", value_parser = parse_frames)]
+    #[arg(long, default_value_t = 250, value_name = "N", value_parser = parse_steps)]
     pub frames: usize,
     /// Sampling rate of the videos, or `native`
     #[arg(long, default_value = "25", value_name = "FPS")]

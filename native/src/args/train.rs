@@ -30,9 +30,9 @@ pub struct TrainArgs {
     /// Folder for the model, checkpoints, train.jsonl and the learning curve
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,
-    /// Which of the paper's systems to train
-    #[arg(long, value_enum, default_value = "i3d")]
-    pub system: SystemArg,
+    /// Which of the paper's systems to train [default: i3d, or the model's]
+    #[arg(long, value_enum)]
+    pub system: Option<SystemArg>,
     /// What the network sees
     #[arg(long, value_enum, default_value = "rgb")]
     pub stream: InputArg,

@@ -50,7 +50,7 @@ struct Evaluation<'a> {
 pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     if args.models().next().is_none() {
         return Err(Error::Usage(
-            "no model; give --rgb MODEL, --flow MODEL or both of them, or --both MODEL".into(),
+            "no model; give --rgb MODEL, --flow MODEL, the two of them, or --both MODEL".into(),
         ));
     }
     let options = args.run.options()?;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Run;
 use super::dataset::Dataset;
 use crate::examples::Example;
+use crate::input::DEFAULT_FRAMES;
 use crate::output::Output;
 use crate::protocol::Tested;
 
@@ -73,8 +74,8 @@ impl Run<'_> {
         let classes = self.network.classes;
         let labels = &self.dataset.labels;
         let (mut loss, mut correct) = (0.0, 0);
-        self.observe(parameters, examples, |tested, example, views| {
-            let logits = &tested.logits(views, views.frames())?;
+        self.observe(parameters, examples, |tested, example, views, frames| {
+            let logits = &tested.logits(views, frames)?;
             loss += reference::cross_entropy(logits, classes, &[example.label], &mut vec![0.0; classes]);
             let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
             correct += usize::from(best == example.label);
@@ -90,28 +91,30 @@ impl Run<'_> {
     /// Returns `[examples, features]`.
     pub(super) fn features(&self, parameters: &Parameters, examples: &[Example]) -> Result<Vec<f32>> {
         let mut all = Vec::new();
-        self.observe(parameters, examples, |tested, _, views| {
-            all.extend(tested.features(views, views.frames())?);
+        self.observe(parameters, examples, |tested, _, views, frames| {
+            all.extend(tested.features(views, frames)?);
             Ok(())
         })?;
         Ok(all)
     }
 
-    /// Shows every example to `look`, whole.
+    /// Shows every example to `look`, and how many of its frames a test sees.
     fn observe(
         &self,
         parameters: &Parameters,
         examples: &[Example],
-        mut look: impl FnMut(&mut Tested, &Example, &Views) -> Result<()>,
+        mut look: impl FnMut(&mut Tested, &Example, &Views, usize) -> Result<()>,
     ) -> Result<()> {
         let mut tested = Tested::new(&self.device, parameters.folded()?, RunOptions::default())?;
         for example in examples {
             let views = self.views(example)?;
+            let frames = views.frames();
             let views = match self.args.single_frame {
-                true => views.still(views.frames() / 2),
+                true => views.still(frames / 2),
                 false => views,
             };
-            look(&mut tested, example, &views)?;
+            // Colours have a frame more than flow, of which a test sees no more than this.
+            look(&mut tested, example, &views, frames.min(DEFAULT_FRAMES))?;
         }
         Ok(())
     }

@@ -3,8 +3,7 @@
 use std::fs;
 
 use i3d::backend::Tape;
-use i3d::network::System;
-use i3d::plan::Plan;
+use i3d::plan::{Kernel, Plan, Step};
 use i3d::random::SplitMix64;
 use i3d::train::{
     Crop, Fall, HeadTrainer, Plateau, Portion, Recipe, Sampling, Schedule, StepReport, Trainer,
@@ -32,6 +31,38 @@ const CROPS: u64 = 2;
 const AVERAGING: f32 = 0.98;
 
 impl Run<'_> {
+    /// The plan of a batch.
+    fn plan(&self) -> Result<Plan> {
+        let steps = self.args.steps_of(self.network.system);
+        Plan::new(&self.network, self.args.batch as usize, steps)
+    }
+
+    /// Fails where the run cannot be, before anything is decoded for it.
+    pub(super) fn check(&self) -> Result<()> {
+        let plan = self.plan()?;
+        if self.mode == ModeArg::Fixed && self.network.features().is_none() {
+            let problem =
+                "this network has a classifier for each stream; --mode fixed fits one, take --mode full";
+            return Err(Error::Usage(problem.into()));
+        }
+        if self.mode != ModeArg::Original {
+            return Ok(());
+        }
+        // What a batch's statistics are taken of: an LSTM has some for each step.
+        let alone = |step: &&Step| match step.kernel {
+            Kernel::Conv { relu: true, .. } => plan.buffers[step.output].shape.positions() == 1,
+            Kernel::Lstm { .. } => plan.batch == 1,
+            _ => false,
+        };
+        match plan.steps.iter().find(alone) {
+            Some(step) => Err(Error::Usage(format!(
+                "batch norm of {} would have a single value for its statistics; give --batch 2 or more",
+                step.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Trains all parameters.
     pub(super) fn fit(&self, parameters: Parameters) -> Result<()> {
         let (args, talk) = (self.args, self.talk);
@@ -47,13 +78,7 @@ impl Run<'_> {
         let rate = args.rate.unwrap_or(if frozen { 0.001 } else { 0.01 });
         let fall = if args.cosine { Fall::Cosine(args.steps) } else { Fall::Tenths(args.tenths.clone()) };
         let schedule = Schedule { rate, warm_up: args.warm_up, fall };
-        let system = self.network.system;
-        if system == System::ConvNetLstm && args.batch < 2 && !frozen {
-            let problem = "an LSTM's batch norm has one value per clip and time step; give --batch 2 or more";
-            return Err(Error::Usage(problem.into()));
-        }
-        let plan = Plan::new(&self.network, args.batch as usize, args.steps_of(system))?;
-        let mut trainer = Trainer::new(parameters, Tape::new(&self.device, plan)?, recipe);
+        let mut trainer = Trainer::new(parameters, Tape::new(&self.device, self.plan()?)?, recipe);
         let state = args.output.join(STATE);
         match (args.resume, state.exists()) {
             (true, true) => {
@@ -135,8 +160,7 @@ impl Run<'_> {
             })
             .collect();
         let size = self.network.input_size;
-        let system = self.network.system;
-        let sampling = Sampling::of(system, args.steps_of(system));
+        let sampling = Sampling::of(&self.network, args.steps_of(self.network.system));
         let inputs = clips.par_iter().enumerate().map(|(index, example)| {
             let views = self.views(example)?;
             let mut random = SplitMix64::with_path(args.seed, &[CROPS, step, index as u64]);
@@ -159,11 +183,6 @@ impl Run<'_> {
     pub(super) fn fit_head(&self, mut parameters: Parameters) -> Result<()> {
         let (args, talk) = (self.args, self.talk);
         let train = &self.dataset.train;
-        if self.network.features().is_none() {
-            let problem =
-                "this network has a classifier for each stream; --mode fixed fits one, take --mode full";
-            return Err(Error::Usage(problem.into()));
-        }
         talk.note(format!("features of {} clips", train.len()));
         let features = self.features(&parameters, train)?;
         let labels: Vec<usize> = train.iter().map(|example| example.label).collect();

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use i3d::backend::Device;
-use i3d::network::{Input, Network};
+use i3d::network::{Input, Network, System};
 use i3d::plan::Precision;
 use i3d::preprocess::RgbPreprocess;
 use i3d::train::Views;
@@ -22,7 +22,7 @@ use i3d::weights::{Checkpoint, Metadata, Parameters};
 use i3d::{Error, Result};
 use rayon::prelude::*;
 
-use crate::args::{ModeArg, TrainArgs};
+use crate::args::{ModeArg, SystemArg, TrainArgs};
 use crate::examples::Example;
 use crate::footage::{Decoding, Library};
 use crate::input::DEFAULT_FRAMES;
@@ -66,6 +66,12 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     let classes = dataset.labels.len();
     let parameters = match from {
         Some(checkpoint) => {
+            let found = checkpoint.network()?.system;
+            if let Some(wanted) = args.system.map(System::from).filter(|wanted| *wanted != found) {
+                let problem =
+                    format!("it is a {found}, not a {wanted}; leave --system out, or give another model");
+                return Err(Error::checkpoint(&checkpoint.place, problem));
+            }
             let parameters = Parameters::from_checkpoint(&checkpoint, &checkpoint.network()?)?;
             // The same labels keep their classifier: that is training on, not transfer.
             let same = checkpoint.metadata.labels.as_ref() == Some(&dataset.labels);
@@ -77,7 +83,8 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         }
         None => {
             let (width, input_size) = (args.width, args.input_size);
-            let network = Network { width, input_size, ..args.system.network(args.stream, classes)? };
+            let system = args.system.unwrap_or(SystemArg::I3d);
+            let network = Network { width, input_size, ..system.network(args.stream, classes)? };
             network.validate()?;
             Parameters::new(&network, args.seed)
         }
@@ -94,6 +101,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
     // A run that goes on on another device must see the same flow.
     let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20)?;
     let mut run = Run { args, mode, input, clips, dataset, network, device, talk };
+    run.check()?;
     let broken = run.decode()?;
     match mode {
         ModeArg::Fixed => run.fit_head(parameters)?,

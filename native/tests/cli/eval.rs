@@ -375,7 +375,7 @@ fn what_makes_no_sense_is_told() {
     let sandbox = ucf101();
     let eval = |more: &str| sandbox.i3d(&format!("{UCF101} -o out {RUN} {more}"));
     let rgb = "--rgb rgb.safetensors";
-    eval("--split 1").fails(2, "no model; give --rgb MODEL, --flow MODEL or both");
+    eval("--split 1").fails(2, "no model; give --rgb MODEL, --flow MODEL, the two of them, or --both MODEL");
     eval(rgb).fails(2, "which split is missing; give --split 1, 2, 3 or all");
     eval(&format!("{rgb} --split 4")).fails(2, "there is no split \"4\"; give --split 1, 2, 3 or all");
     let with = |arguments: &str| sandbox.i3d(&format!("eval -o out {rgb} {RUN} {arguments}"));

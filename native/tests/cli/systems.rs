@@ -124,8 +124,8 @@ fn an_lstm_goes_on_as_if_nothing_had_happened() {
         sandbox.i3d(&format!("train clips.csv {from} --frames 3 --steps 2 {SMALL} -o {mode}")).ok();
     }
     sandbox
-        .i3d(&format!("train clips.csv --system convnet-lstm --batch 1 --steps 1 -o one"))
-        .fails(2, "an LSTM's batch norm has one value per clip and time step; give --batch 2 or more");
+        .i3d("train clips.csv --system convnet-lstm --batch 1 --steps 1 -o one")
+        .fails(2, "batch norm of LSTM would have a single value for its statistics; give --batch 2 or more");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn networks_of_other_systems_stay_where_they_belong() {
     );
     sandbox.i3d("eval --dataset folder --data clips --rgb both/model.safetensors -o out").fails(
         2,
-        "both/model.safetensors: its first convolution takes 24 channels, rgb has 3; give it as --both",
+        "both/model.safetensors: its first convolution takes 24 channels, the rgb stream has 3; give it as --both",
     );
     sandbox
         .i3d(&format!(

@@ -34,7 +34,17 @@ pub(super) enum Rows {
     Pooled(Window),
 }
 
-/// Convolution with zero padding, bias and optional ReLU, of one input into one or more outputs.
+/// Blocks for inference: four for every thread, so that none waits long for the others.
+pub(super) fn blocks_for_threads() -> usize {
+    4 * rayon::current_num_threads()
+}
+
+/// Blocks for training. The `gemm` crate adds up a row in an order that depends on how many rows it gets, so results are the
+/// same on any number of threads only if the blocks are.
+pub(super) const FIXED_BLOCKS: usize = 32;
+
+/// Convolution with zero padding, bias and optional ReLU, of one input into one or more outputs; the work is shared out in
+/// `blocks` or more, as long as these are large enough to be worth it.
 ///
 /// # Shapes
 /// - `input` `[N, T, H, W, C]` with `from` as shape and its own channel stride
@@ -45,6 +55,7 @@ pub(super) fn conv3d(
     rows: &Rows,
     to: Shape,
     parts: &[Part<'_>],
+    blocks: usize,
     scratch: &Scratch,
 ) {
     let window = match rows {
@@ -53,9 +64,9 @@ pub(super) fn conv3d(
     };
     let depth = window.taps() * from.c;
     let as_it_is = rows_as_they_are(from, window, to);
-    // Blocks small enough for the cache, and enough of them to keep every thread busy.
+    // Blocks small enough for the cache, and enough of them.
     let positions = to.positions();
-    let share = positions.div_ceil(4 * rayon::current_num_threads()).max(48);
+    let share = positions.div_ceil(blocks).max(48);
     let mut block = (BLOCK_FLOATS / depth).clamp(48, 512).min(share);
     if matches!(rows, Rows::Pooled(_)) {
         block = block.next_multiple_of(to.w);
@@ -122,8 +133,9 @@ fn finish(row: &mut [f32], bias: &[f32], relu: bool) {
     }
 }
 
-/// The most rows of taps that a kernel has: the stem's seven by seven.
-const TAP_ROWS: usize = 49;
+/// The most rows of taps that a kernel has: those of a fully connected layer over the largest picture, of 4096 pixels halved
+/// five times.
+const TAP_ROWS: usize = 128;
 
 /// Copies the taps of output positions from `first` on, zeros in the padding.
 ///

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::conv::{Part, Rows, conv3d, gather, rows_as_they_are};
+use super::conv::{FIXED_BLOCKS, Part, Rows, conv3d, gather, rows_as_they_are};
 use super::gemm::{Matrix, Product, SharedRows, multiply_transposed};
 use super::memory::Scratch;
 use super::{Source, pool, vectorised};
@@ -13,6 +13,8 @@ use crate::plan::Window;
 /// Parts of the sum over positions that makes a weight's gradient. Fixed, so that the sum does not depend on the number
 /// of threads.
 const PARTS: usize = 8;
+/// Positions that make a part worth its memory.
+const LEAST: usize = 64;
 /// Floats of gathered input at a time.
 const BLOCK_FLOATS: usize = 96 << 10;
 
@@ -35,7 +37,8 @@ impl Conv {
     pub fn weights(&self, input: Source<'_>, grad: &[f32], kernel_grad: &mut [f32], scratch: &Scratch) {
         let Conv { from, to, window, channels } = *self;
         let (depth, positions) = (window.taps() * from.c, to.positions());
-        let share = positions.div_ceil(PARTS);
+        // A part is a whole kernel, so a few positions make few of them.
+        let share = positions.div_ceil(PARTS.min(positions.div_ceil(LEAST)));
         let block = (BLOCK_FLOATS / depth).clamp(16, 512).min(share);
         let as_it_is = rows_as_they_are(from, window, to);
         let parts: Vec<Vec<f32>> = (0..positions.div_ceil(share))
@@ -99,7 +102,8 @@ impl Conv {
         let output = SharedRows::new(&mut sum, from.c);
         let part = Part { kernel: &turned, bias: &none, relu: false, output, offset: 0 };
         let source = Source { data: grad, stride: channels };
-        conv3d(source, to.with_channels(channels), &Rows::Taps(back), from, &[part], scratch);
+        let (to, rows) = (to.with_channels(channels), Rows::Taps(back));
+        conv3d(source, to, &rows, from, &[part], FIXED_BLOCKS, scratch);
         input_grad.par_chunks_mut(stride).zip(sum.par_chunks(from.c)).for_each(|(to, from)| {
             to[first..].iter_mut().zip(from).for_each(|(to, from)| *to += from);
         });

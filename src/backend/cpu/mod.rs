@@ -165,7 +165,9 @@ impl CpuModel {
                 _ => conv::Rows::Taps(*window),
             };
             let parts: Vec<conv::Part<'_>> = parts.into_iter().map(|(_, part)| part).collect();
-            install(self.pool.as_ref(), || conv::conv3d(input, from, &rows, to, &parts, scratch));
+            install(self.pool.as_ref(), || {
+                conv::conv3d(input, from, &rows, to, &parts, conv::blocks_for_threads(), scratch);
+            });
         }
         taken.into_iter().for_each(|taken| self.arenas.give(taken));
     }

@@ -2,7 +2,7 @@
 //! needs.
 //!
 //! Results do not depend on how many threads there are: every sum over positions is taken in parts of a fixed size, and
-//! the parts in order.
+//! the parts in order; matrix products get blocks of a fixed size.
 
 use super::gemm::SharedRows;
 use super::memory::Scratch;
@@ -226,7 +226,8 @@ impl CpuTape {
         let none = vec![0.0; channels];
         let output = SharedRows::new(&mut tape.normal, channels);
         let part = conv::Part { kernel: &own.kernel, bias: &none, relu: false, output, offset: 0 };
-        conv::conv3d(source, from, &conv::Rows::Taps(window), to, &[part], &self.scratch);
+        let rows = conv::Rows::Taps(window);
+        conv::conv3d(source, from, &rows, to, &[part], conv::FIXED_BLOCKS, &self.scratch);
         tape.moments = None;
         let Some(moving) = &own.moments else { return };
         let batch = (!self.pass.frozen).then(|| norm::moments(&tape.normal, channels));

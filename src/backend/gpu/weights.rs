@@ -113,6 +113,7 @@ impl DeviceWeights {
                 }
                 let (data, pieces) = pack(description, values, algorithm, products, end);
                 let bytes = end..end + precision.bytes() * data.len() as u64;
+                fits(gpu, &description.name, bytes.end - bytes.start, bytes.end + BEHIND)?;
                 end = bytes.end.next_multiple_of(ALIGNMENT);
                 // Neighbours that run Winograd's way have one output transform, which reads their biases as one. Those of
                 // a piece begin with a block.
@@ -156,9 +157,25 @@ impl DeviceWeights {
     }
 }
 
+/// Fails where weights of so many bytes, in a buffer of so many, are more than the device allows: a fully connected layer may be.
+fn fits(gpu: &Gpu, unit: &str, bytes: u64, buffer: u64) -> Result<()> {
+    let limits = &gpu.adapter.limits;
+    if bytes <= limits.max_binding_bytes && buffer <= limits.max_buffer_bytes {
+        return Ok(());
+    }
+    let mib = |bytes: u64| bytes as f64 / (1 << 20) as f64;
+    Err(Error::Limits(format!(
+        "the weights of {unit} need {:.1} MiB, this device allows {:.1} MiB in one binding and {:.1} MiB in one buffer; use \
+         --device cpu",
+        mib(bytes),
+        mib(limits.max_binding_bytes),
+        mib(limits.max_buffer_bytes)
+    )))
+}
+
 /// Units with the same endpoint, as ranges of indices.
 fn endpoints(units: &[Unit]) -> Vec<Range<usize>> {
-    let name = |unit: &Unit| unit.name.split('/').next().unwrap_or_default().to_string();
+    let name = |unit: &Unit| unit.name.split("/Branch_").next().unwrap_or_default().to_string();
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for (index, unit) in units.iter().enumerate() {
         match ranges.last_mut() {
