@@ -100,7 +100,7 @@ pub enum Command {
     Compare(CompareArgs),
     /// Print the plan: shapes, padding, memory, work
     #[command(
-        after_help = "Examples:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu\n  \
+        after_help = "Example:\n  i3d plan --frames 64\n  i3d plan --stream flow --frames 250 --device gpu\n  \
         i3d plan --system 3d-fused --stream both"
     )]
     Plan(PlanArgs),
