@@ -69,10 +69,11 @@ impl Engine {
 
     fn add(&mut self, checkpoint: &Checkpoint) -> Result<NetworkInfo> {
         let network = checkpoint.network()?;
+        // It knows best what it cannot run.
+        self.classifier.add_checkpoint(checkpoint)?;
         let stream = network
             .stream()
             .ok_or_else(|| Error::checkpoint(&checkpoint.place, "its input is neither RGB nor flow"))?;
-        self.classifier.add_checkpoint(checkpoint)?;
         let name = checkpoint.metadata.name.clone();
         let (classes, input_size, width) = (network.classes, network.input_size, network.width);
         Ok(NetworkInfo { stream, classes, input_size, width, name })

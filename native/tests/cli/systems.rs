@@ -72,14 +72,12 @@ fn every_system_has_a_plan() {
     let plan = sandbox.i3d("plan --system 3d-convnet").ok().stdout;
     assert!(plan.contains("clip         16x112x112x3\nparameters   79,634,576"), "{plan}");
     // Nine frames are I3D's affair.
-    sandbox.i3d("plan --frames 5").fails(
-        2,
-        "5 frames are too few: the network needs at least 9; loop the clip or give a longer one",
-    );
-    sandbox.i3d("plan --system two-stream --frames 0").fails(
-        2,
-        "invalid value '0' for '--frames <N>': give a number of frames, at least 1",
-    );
+    sandbox
+        .i3d("plan --frames 5")
+        .fails(2, "5 frames are too few: the network needs at least 9; loop the clip or give a longer one");
+    sandbox
+        .i3d("plan --system two-stream --frames 0")
+        .fails(2, "invalid value '0' for '--frames <N>': give a number of frames, at least 1");
     sandbox
         .i3d("plan --system i3d --stream both")
         .fails(2, "i3d has a network for each stream; give --stream rgb or flow");
