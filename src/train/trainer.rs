@@ -6,7 +6,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::Sgd;
 use crate::backend::cpu::{Gradients, UnitGradients};
-use crate::backend::{Pass, Tape};
+use crate::backend::{Pass, Tape, reference};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::plan::Precision;
@@ -200,18 +200,22 @@ fn scored(logits: &[f32], classes: usize, labels: &[usize]) -> (f64, usize, Vec<
     let stored = classes.next_multiple_of(4);
     let steps = logits.len() / (stored * labels.len()).max(1);
     let each: Vec<usize> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, steps)).collect();
-    let (loss, _, grad) = cross_entropy(logits, classes, &each);
-    let last: Vec<f32> =
-        logits.chunks_exact(stored * steps).flat_map(|clip| &clip[stored * (steps - 1)..]).copied().collect();
-    (loss, cross_entropy(&last, classes, labels).1, grad)
+    let mut grad = vec![0.0; logits.len()];
+    let loss = reference::cross_entropy(logits, classes, &each, &mut grad);
+    let last = logits.chunks_exact(stored * steps).map(|clip| &clip[stored * (steps - 1)..]);
+    (loss, correct(last, classes, labels), grad)
 }
 
 /// Mean loss, clips whose best class is theirs, and the gradient; see `backend::reference::cross_entropy`.
 pub(super) fn cross_entropy(logits: &[f32], classes: usize, labels: &[usize]) -> (f64, usize, Vec<f32>) {
     let mut grad = vec![0.0; logits.len()];
-    let loss = crate::backend::reference::cross_entropy(logits, classes, labels, &mut grad);
+    let loss = reference::cross_entropy(logits, classes, labels, &mut grad);
     let stride = logits.len() / labels.len().max(1);
+    (loss, correct(logits.chunks_exact(stride), classes, labels), grad)
+}
+
+/// How many rows have their highest logit at their label.
+fn correct<'a>(rows: impl Iterator<Item = &'a [f32]>, classes: usize, labels: &[usize]) -> usize {
     let best = |row: &[f32]| (0..classes).max_by(|&a, &b| row[a].total_cmp(&row[b]));
-    let correct = logits.chunks_exact(stride).zip(labels).filter(|(row, label)| best(row) == Some(**label));
-    (loss, correct.count(), grad)
+    rows.zip(labels).filter(|(row, label)| best(row) == Some(**label)).count()
 }

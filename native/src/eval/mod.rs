@@ -169,16 +169,14 @@ impl Evaluation<'_> {
             most: self.args.frames,
             flow: (&self.args.tvl1).into(),
         };
-        let mut streams: Vec<Stream> = entrants.iter().flat_map(|entrant| entrant.input.streams()).collect();
-        streams.dedup();
+        let streams: Vec<Stream> = entrants.iter().flat_map(|entrant| entrant.input.streams()).collect();
         let library = Library::open(decoding, self.device.clone(), self.args.cache_mb << 20)?;
         let mut skipped = Vec::new();
         std::thread::scope(|scope| {
             let (sender, received) = sync_channel(0);
-            let wanted = streams.clone();
             scope.spawn(move || {
                 for video in videos {
-                    let clips = library.clips(&video.example.path, wanted.iter().copied());
+                    let clips = library.clips(&video.example.path, streams.iter().copied());
                     // Nobody listens any more where a network failed.
                     if sender.send((video, clips)).is_err() {
                         break;
@@ -189,10 +187,11 @@ impl Evaluation<'_> {
                 match clips {
                     Ok(clips) => {
                         let mut logits = BTreeMap::new();
+                        // No two models see the same stream.
+                        let mut clips = clips.into_iter();
                         for (entrant, network) in entrants.iter().zip(&mut networks) {
-                            let sees = |stream: &Stream| entrant.input.streams().any(|own| own == *stream);
-                            let own = streams.iter().zip(&clips).filter(|(stream, _)| sees(stream));
-                            let views = Views::new(own.map(|(_, clip)| clip.clone()).collect())?;
+                            let own = clips.by_ref().take(entrant.input.streams().count());
+                            let views = Views::new(own.collect())?;
                             let seen = network.logits(&views, self.args.frames)?;
                             logits.insert(entrant.input, entrant.in_order(&seen));
                         }
