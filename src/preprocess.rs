@@ -142,12 +142,14 @@ impl RgbPreprocess {
         let down = taps(height, resized.height, region.top, region.size.height);
         // The taps move into the planes instead of the planes being turned: what runs down the upright picture runs
         // along a row of a picture on its side.
-        let (rows, columns) = match frame.rotation {
+        let (rows, columns) = match frame.orientation.rotation {
             Rotation::R0 => (down, across),
             Rotation::R90 => (mirrored(across, width), down),
             Rotation::R180 => (mirrored(down, height), mirrored(across, width)),
             Rotation::R270 => (across, mirrored(down, height)),
         };
+        // The mirror comes before the turn, so it swaps the columns of the planes.
+        let columns = if frame.orientation.mirrored { mirrored(columns, frame.width) } else { columns };
         resample(frame, &rows, &columns)
     }
 
@@ -215,7 +217,7 @@ fn resample(frame: &Frame, rows: &[Tap], columns: &[Tap]) -> Vec<f32> {
     let columns: Vec<(usize, usize, f32)> =
         columns.iter().map(|tap| (slot(tap.first), slot(tap.second), tap.share)).collect();
 
-    let on_side = frame.rotation.swaps_axes();
+    let on_side = frame.orientation.rotation.swaps_axes();
     let (row_stride, column_stride) = if on_side { (3, 3 * rows.len()) } else { (3 * columns.len(), 3) };
     let mut output = vec![0.0; rows.len() * columns.len() * 3];
     let mut converter = Converter::new(frame, needed);

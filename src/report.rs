@@ -13,7 +13,7 @@ use crate::feed::Feed;
 use crate::network::Stream;
 use crate::plan::Precision;
 use crate::preprocess::Preprocess;
-use crate::video::FrameSource;
+use crate::video::{FrameSource, PixelAspect};
 
 /// What the JSON says about one input.
 #[derive(Debug, Serialize)]
@@ -168,6 +168,10 @@ pub struct VideoSummary {
     pub height: usize,
     /// Clockwise degrees that bring the picture upright.
     pub rotation: u32,
+    /// Whether left and right of the planes change places before the turn.
+    pub mirrored: bool,
+    /// The shape of a pixel, as the container has it.
+    pub pixel_aspect: PixelAspect,
     /// Length, where known.
     pub duration_seconds: Option<f64>,
     /// Frames taken at the sampling rate.
@@ -191,6 +195,8 @@ impl VideoSummary {
             width: info.width,
             height: info.height,
             rotation: info.rotation,
+            mirrored: info.mirrored,
+            pixel_aspect: info.pixel_aspect,
             duration_seconds: info.duration_seconds,
             sampled_frames: feed.frames(),
             clip_frames,

@@ -4,7 +4,7 @@
 //! played as 100 ms, as all browsers do. A picture that does not move is one frame at time zero, turned upright as
 //! its EXIF entry says.
 
-use super::{Color, Frame, FrameSource, Pixels, Rotation, VideoInfo};
+use super::{Color, Frame, FrameSource, Orientation, PixelAspect, Pixels, VideoInfo};
 use crate::error::{Error, Result};
 use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbaImage};
@@ -253,5 +253,6 @@ fn frame_from_rgba(image: &RgbaImage, seconds: f64) -> Frame {
 
 fn rgb_frame(width: usize, height: usize, seconds: f64, rgb: Vec<u8>) -> Frame {
     let color = Color { full_range: true, ..Color::unspecified(height) };
-    Frame { width, height, seconds, pixels: Pixels::Rgb(rgb), color, rotation: Rotation::R0 }
+    let (orientation, pixel_aspect) = (Orientation::UPRIGHT, PixelAspect::SQUARE);
+    Frame { width, height, seconds, pixels: Pixels::Rgb(rgb), color, orientation, pixel_aspect }
 }

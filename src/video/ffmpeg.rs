@@ -152,7 +152,8 @@ impl Ffmpeg {
                 Pixels::I420 { y, u, v }
             }
         };
-        Ok(Frame { width, height, seconds, pixels, color: self.probe.color, rotation: self.probe.rotation })
+        let Probe { color, orientation, pixel_aspect, .. } = self.probe;
+        Ok(Frame { width, height, seconds, pixels, color, orientation, pixel_aspect })
     }
 
     fn frame_bytes(&self) -> usize {

@@ -39,8 +39,10 @@ pub struct Frame {
     pub pixels: Pixels,
     /// How Y'CbCr samples become RGB; without meaning for [`Pixels::Rgb`].
     pub color: Color,
-    /// The turn that brings the planes upright.
-    pub rotation: Rotation,
+    /// How the planes are brought upright.
+    pub orientation: Orientation,
+    /// The shape of a pixel of the planes.
+    pub pixel_aspect: PixelAspect,
 }
 
 /// The samples of a frame, 8 bits each, rows without padding.
@@ -150,10 +152,80 @@ impl Rotation {
     }
 }
 
+/// How stored planes are brought upright: mirrored left to right first, where they are mirrored, then turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+pub struct Orientation {
+    /// Whether left and right of the planes change places before the turn.
+    pub mirrored: bool,
+    /// The clockwise turn behind that.
+    pub rotation: Rotation,
+}
+
+impl Orientation {
+    /// Planes that are upright already.
+    pub const UPRIGHT: Orientation = Orientation { mirrored: false, rotation: Rotation::R0 };
+
+    /// A turn without a mirror.
+    pub const fn turned(rotation: Rotation) -> Orientation {
+        Orientation { mirrored: false, rotation }
+    }
+
+    /// The nearest of the eight orientations to the display matrix `[a, b, c, d]`, which maps a point of the planes to
+    /// `(a x + c y, b x + d y)`, y pointing down (ISO/IEC 14496-12, 8.3.2). A matrix without a direction, such as all zeros, changes
+    /// nothing.
+    pub fn from_matrix([a, b, c, d]: [f64; 4]) -> Orientation {
+        let mirrored = a * d - b * c < 0.0;
+        // What is left when the mirror has been taken out again is a turn.
+        let (a, b) = if mirrored { (-a, -b) } else { (a, b) };
+        let (sine, cosine) = (b - c, a + d);
+        if !(sine.is_finite() && cosine.is_finite()) {
+            return Orientation::UPRIGHT;
+        }
+        Orientation { mirrored, rotation: Rotation::from_degrees(sine.atan2(cosine).to_degrees()) }
+    }
+}
+
+/// The shape of a pixel, width to height: 1:1 is square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct PixelAspect {
+    /// Width of a pixel, in units of its height's.
+    pub width: u32,
+    /// Height of a pixel.
+    pub height: u32,
+}
+
+impl PixelAspect {
+    /// Square pixels.
+    pub const SQUARE: PixelAspect = PixelAspect { width: 1, height: 1 };
+
+    /// The shape `width:height`; square where one of them is zero, as in files that do not know, or where the ratio is beyond
+    /// 1:16 or 16:1, which no camera and no disc has.
+    pub const fn new(width: u32, height: u32) -> PixelAspect {
+        let (w, h) = (width as u64, height as u64);
+        if w == 0 || h == 0 || w > 16 * h || h > 16 * w {
+            return PixelAspect::SQUARE;
+        }
+        PixelAspect { width, height }
+    }
+}
+
+impl Default for PixelAspect {
+    fn default() -> Self {
+        PixelAspect::SQUARE
+    }
+}
+
+/// The most pixels that a picture may have: enough for video of 16K. More is refused before memory is taken for it.
+pub const MAX_PIXELS: u64 = 1 << 27;
+
 impl Frame {
-    /// Width and height of the upright picture.
+    /// Width and height of the upright picture in stored pixels.
     pub const fn upright_size(&self) -> (usize, usize) {
-        if self.rotation.swaps_axes() { (self.height, self.width) } else { (self.width, self.height) }
+        if self.orientation.rotation.swaps_axes() {
+            (self.height, self.width)
+        } else {
+            (self.width, self.height)
+        }
     }
 }
 
@@ -170,6 +242,12 @@ pub struct VideoInfo {
     pub height: usize,
     /// Clockwise degrees that bring the picture upright: 0, 90, 180 or 270.
     pub rotation: u32,
+    /// Whether left and right of the planes change places before the turn.
+    #[serde(default)]
+    pub mirrored: bool,
+    /// The shape of a pixel of the planes.
+    #[serde(default)]
+    pub pixel_aspect: PixelAspect,
     /// Length, where known.
     pub duration_seconds: Option<f64>,
     /// Name of the codec, such as `h264`, `gif` or `png`.

@@ -1,7 +1,7 @@
 //! Asks `ffprobe` what is in a file: which stream is the video, its size, colour, rotation and length.
 
 use super::ffmpeg::{Tools, input_argument, last_words};
-use super::{Color, Matrix, Rotation, VideoInfo};
+use super::{Color, Matrix, Orientation, PixelAspect, Rotation, VideoInfo};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -26,7 +26,8 @@ pub struct Probe {
     /// Index of the stream in the file.
     pub stream: usize,
     pub color: Color,
-    pub rotation: Rotation,
+    pub orientation: Orientation,
+    pub pixel_aspect: PixelAspect,
     pub planes: Planes,
     /// Length of the video stream itself; the container's length may be that of the sound.
     pub stream_seconds: Option<f64>,
@@ -56,6 +57,7 @@ struct Stream {
     pix_fmt: Option<String>,
     color_range: Option<String>,
     color_space: Option<String>,
+    sample_aspect_ratio: Option<String>,
     avg_frame_rate: Option<String>,
     r_frame_rate: Option<String>,
     nb_frames: Option<String>,
@@ -126,7 +128,8 @@ fn describe(output: &Output) -> Result<Probe, String> {
         ));
     };
     let pixel_format = stream.pix_fmt.clone().unwrap_or_default();
-    let rotation = rotation(stream);
+    let orientation = orientation(stream);
+    let pixel_aspect = pixel_aspect(stream.sample_aspect_ratio.as_deref());
     let stream_seconds = stream.duration.as_deref().or_else(|| tag(stream, "DURATION")).and_then(seconds);
     Ok(Probe {
         stream: stream.index,
@@ -134,7 +137,8 @@ fn describe(output: &Output) -> Result<Probe, String> {
             matrix: matrix(stream.color_space.as_deref(), height),
             full_range: stream.color_range.as_deref() == Some("pc") || pixel_format.starts_with("yuvj"),
         },
-        rotation,
+        orientation,
+        pixel_aspect,
         planes: planes(&pixel_format),
         stream_seconds,
         info: VideoInfo {
@@ -142,7 +146,9 @@ fn describe(output: &Output) -> Result<Probe, String> {
             fps: [&stream.avg_frame_rate, &stream.r_frame_rate].into_iter().flatten().find_map(|r| ratio(r)),
             width,
             height,
-            rotation: rotation.degrees(),
+            rotation: orientation.rotation.degrees(),
+            mirrored: orientation.mirrored,
+            pixel_aspect,
             duration_seconds: stream_seconds.or_else(|| output.format.duration.as_deref().and_then(seconds)),
             codec,
             pixel_format: Some(pixel_format).filter(|name| !name.is_empty()),
@@ -173,12 +179,34 @@ fn matrix(color_space: Option<&str>, lines: usize) -> Matrix {
     }
 }
 
-/// The display matrix of newer containers and ffmpegs, or the older `rotate` tag. The former counts
-/// counter-clockwise, the latter clockwise.
-fn rotation(stream: &Stream) -> Rotation {
-    let matrix = stream.side_data_list.iter().find_map(|data| data.get("rotation")?.as_f64());
-    let degrees = matrix.map(|degrees| -degrees).or_else(|| tag(stream, "rotate")?.parse().ok());
-    Rotation::from_degrees(degrees.unwrap_or(0.0))
+/// The display matrix, or what older containers have instead: a counter-clockwise angle, or a clockwise one in a tag.
+fn orientation(stream: &Stream) -> Orientation {
+    let matrix =
+        stream.side_data_list.iter().find_map(|data| display_matrix(data.get("displaymatrix")?.as_str()?));
+    if let Some(matrix) = matrix {
+        return Orientation::from_matrix(matrix);
+    }
+    let angle = stream.side_data_list.iter().find_map(|data| data.get("rotation")?.as_f64());
+    let degrees = angle.map(|degrees| -degrees).or_else(|| tag(stream, "rotate")?.parse().ok());
+    Orientation::turned(Rotation::from_degrees(degrees.unwrap_or(0.0)))
+}
+
+/// `[a, b, c, d]` of a display matrix as ffprobe prints it: three lines `00000000:  a b u`, `00000001:  c d v`, ...
+fn display_matrix(text: &str) -> Option<[f64; 4]> {
+    let mut rows = text.lines().filter_map(|line| line.split_once(':')).map(|(_, row)| {
+        let mut values = row.split_whitespace().map_while(|value| value.parse::<f64>().ok());
+        Some([values.next()?, values.next()?])
+    });
+    let [a, b] = rows.next()??;
+    let [c, d] = rows.next()??;
+    Some([a, b, c, d])
+}
+
+/// `4:3`, and square for `0:1` or nothing.
+fn pixel_aspect(text: Option<&str>) -> PixelAspect {
+    let ratio = text.and_then(|text| text.split_once(':'));
+    let ratio = ratio.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    ratio.map_or(PixelAspect::SQUARE, |(width, height)| PixelAspect::new(width, height))
 }
 
 fn tag<'a>(stream: &'a Stream, name: &str) -> Option<&'a str> {
@@ -222,12 +250,34 @@ mod tests {
     #[test]
     fn rotation_from_either_place() {
         let base = r#""index": 0, "codec_type": "video", "width": 4, "height": 2, "pix_fmt": "yuv420p""#;
-        let rotation = |extra: &str| parse(&format!("{{{base}{extra}}}")).expect("a video").rotation;
-        assert_eq!(rotation(""), Rotation::R0);
-        assert_eq!(rotation(r#", "tags": {"rotate": "90"}"#), Rotation::R90);
-        assert_eq!(rotation(r#", "side_data_list": [{"rotation": -90}]"#), Rotation::R90);
-        assert_eq!(rotation(r#", "side_data_list": [{"x": 1}, {"rotation": 90}]"#), Rotation::R270);
-        assert_eq!(rotation(r#", "side_data_list": [{"rotation": -180}]"#), Rotation::R180);
+        let rotation = |extra: &str| parse(&format!("{{{base}{extra}}}")).expect("a video").orientation;
+        assert_eq!(rotation(""), Orientation::turned(Rotation::R0));
+        assert_eq!(rotation(r#", "tags": {"rotate": "90"}"#), Orientation::turned(Rotation::R90));
+        assert_eq!(
+            rotation(r#", "side_data_list": [{"rotation": -90}]"#),
+            Orientation::turned(Rotation::R90)
+        );
+        assert_eq!(
+            rotation(r#", "side_data_list": [{"x": 1}, {"rotation": 90}]"#),
+            Orientation::turned(Rotation::R270)
+        );
+        assert_eq!(
+            rotation(r#", "side_data_list": [{"rotation": -180}]"#),
+            Orientation::turned(Rotation::R180)
+        );
+    }
+
+    #[test]
+    fn the_matrix_says_more_than_the_angle() {
+        let text = r#""index": 0, "codec_type": "video", "width": 4, "height": 2, "sample_aspect_ratio": "64:45",
+            "side_data_list": [{"side_data_type": "Display Matrix", "displaymatrix":
+            "\n00000000:       -65536           0           0\n00000001:            0       65536           0\n00000002:     20971520           0  1073741824\n",
+            "rotation": -180}]"#;
+        let probe = parse(&format!("{{{text}}}")).expect("a video");
+        assert_eq!(probe.orientation, Orientation { mirrored: true, rotation: Rotation::R0 });
+        assert_eq!(probe.pixel_aspect, PixelAspect { width: 64, height: 45 });
+        assert!(probe.info.mirrored && probe.info.rotation == 0);
+        assert_eq!(pixel_aspect(Some("0:1")), PixelAspect::SQUARE);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Video files that ffmpeg makes and decodes.
 
 use crate::{ffmpeg, folder, frames, planes};
-use i3d::video::{Color, Matrix, Pixels, Rate, Rotation, Samples, open};
+use i3d::video::{Color, Matrix, Orientation, Pixels, Rate, Rotation, Samples, open};
 
 fn seconds(frames: &[i3d::video::Frame]) -> Vec<f64> {
     frames.iter().map(|frame| (frame.seconds * 1e6).round() / 1e6).collect()
@@ -194,7 +194,7 @@ fn rotated_recordings() {
         let source = open(&path).expect("it opens");
         assert_eq!((source.info().rotation, source.info().width), (degrees, 64));
         let frame = &frames(&path)[0];
-        assert_eq!((frame.width, frame.height, frame.rotation), (64, 32, rotation));
+        assert_eq!((frame.width, frame.height, frame.orientation), (64, 32, Orientation::turned(rotation)));
         let size = frame.upright_size();
         assert_eq!(size, if degrees == 180 { (64, 32) } else { (32, 64) });
         let whole = i3d::preprocess::RgbPreprocess { short_side: 32, crop: 32 };

@@ -79,6 +79,7 @@ fn grey(width: usize, height: usize, seconds: f64, luma: impl Fn(usize, usize) -
         seconds,
         pixels: Pixels::I420 { y, u: chroma.clone(), v: chroma },
         color: i3d::video::Color { matrix: i3d::video::Matrix::Bt601, full_range: true },
-        rotation: i3d::video::Rotation::R0,
+        orientation: i3d::video::Orientation::UPRIGHT,
+        pixel_aspect: i3d::video::PixelAspect::SQUARE,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::grey;
 use i3d::preprocess::{Region, RgbPreprocess, Size};
-use i3d::video::{Color, Frame, Matrix, Pixels, Rate, Rotation};
+use i3d::video::{Color, Frame, Matrix, Orientation, PixelAspect, Pixels, Rate, Rotation};
 
 /// Y'CbCr to RGB straight from the definition of the matrices, in f64.
 fn rgb_by_definition(color: Color, y: f64, u: f64, v: f64) -> [f64; 3] {
@@ -46,11 +46,12 @@ fn upright(frame: &Frame) -> (usize, usize, Vec<[f64; 3]>) {
         }
     };
     let (uw, uh) = frame.upright_size();
-    let turned = |x: usize, y: usize| match frame.rotation {
-        Rotation::R0 => pixel(x, y),
-        Rotation::R90 => pixel(y, h - 1 - x),
-        Rotation::R180 => pixel(w - 1 - x, h - 1 - y),
-        Rotation::R270 => pixel(w - 1 - y, x),
+    let unmirrored = |x: usize, y: usize| pixel(if frame.orientation.mirrored { w - 1 - x } else { x }, y);
+    let turned = |x: usize, y: usize| match frame.orientation.rotation {
+        Rotation::R0 => unmirrored(x, y),
+        Rotation::R90 => unmirrored(y, h - 1 - x),
+        Rotation::R180 => unmirrored(w - 1 - x, h - 1 - y),
+        Rotation::R270 => unmirrored(w - 1 - y, x),
     };
     (uw, uh, (0..uw * uh).map(|i| turned(i % uw, i / uw)).collect())
 }
@@ -89,10 +90,17 @@ fn noise_frame(width: usize, height: usize, planar: bool) -> Frame {
         false => Pixels::Rgb(bytes(width * height * 3)),
     };
     let color = Color { matrix: Matrix::Bt709, full_range: false };
-    Frame { width, height, seconds: 0.0, pixels, color, rotation: Rotation::R0 }
+    let (orientation, pixel_aspect) = (Orientation::UPRIGHT, PixelAspect::SQUARE);
+    Frame { width, height, seconds: 0.0, pixels, color, orientation, pixel_aspect }
 }
 
 const ROTATIONS: [Rotation; 4] = [Rotation::R0, Rotation::R90, Rotation::R180, Rotation::R270];
+
+/// All eight ways in which planes can lie.
+fn orientations() -> impl Iterator<Item = Orientation> {
+    let both = |rotation| [false, true].map(|mirrored| Orientation { mirrored, rotation });
+    ROTATIONS.into_iter().flat_map(both)
+}
 
 #[test]
 fn agrees_with_the_plain_reference() {
@@ -107,9 +115,9 @@ fn agrees_with_the_plain_reference() {
         (small, 51, 26),
         (paper, 321, 243),
     ] {
-        for rotation in ROTATIONS {
+        for orientation in orientations() {
             for planar in [true, false] {
-                let frame = Frame { rotation, ..noise_frame(w, h, planar) };
+                let frame = Frame { orientation, ..noise_frame(w, h, planar) };
                 let (got, want) = (preprocess.rgb_from_frame(&frame), reference(preprocess, &frame));
                 assert_eq!(got.len(), preprocess.crop * preprocess.crop * 3);
                 assert_eq!(got.len(), want.len());
@@ -117,7 +125,10 @@ fn agrees_with_the_plain_reference() {
                 // neighbours, which is as large as the whole range in noise.
                 for (i, (got, want)) in got.iter().zip(&want).enumerate() {
                     let error = (f64::from(*got) - want).abs();
-                    assert!(error < 4e-6, "{w}x{h} {rotation:?} value {i}: {got} where {want} was expected");
+                    assert!(
+                        error < 4e-6,
+                        "{w}x{h} {orientation:?} value {i}: {got} where {want} was expected"
+                    );
                 }
             }
         }
@@ -140,8 +151,7 @@ fn known_colours() {
                 (120, 100, 150),
             ] {
                 let pixels = Pixels::I420 { y: vec![y; 30], u: vec![u; 9], v: vec![v; 9] };
-                let frame =
-                    Frame { width: 6, height: 5, seconds: 0.0, pixels, color, rotation: Rotation::R0 };
+                let frame = Frame { width: 6, height: 5, pixels, color, ..grey(6, 5, 0.0, |_, _| 0) };
                 let want = rgb_by_definition(color, f64::from(y), f64::from(u), f64::from(v));
                 for rgb in preprocess.rgb_from_frame(&frame).chunks(3) {
                     for (got, want) in rgb.iter().zip(want) {
@@ -183,12 +193,40 @@ fn two_pixels_by_hand() {
 #[test]
 fn a_constant_picture_stays_constant() {
     for (w, h) in [(320, 240), (161, 121), (3, 200), (1, 1), (640, 360)] {
-        for rotation in ROTATIONS {
-            let frame = Frame { rotation, ..grey(w, h, 0.0, |_, _| 77) };
+        for orientation in orientations() {
+            let frame = Frame { orientation, ..grey(w, h, 0.0, |_, _| 77) };
             for value in RgbPreprocess::for_input(224).rgb_from_frame(&frame) {
-                assert!((value - (77.0 / 127.5 - 1.0)).abs() < 1e-6, "{w}x{h} {rotation:?}: {value}");
+                assert!((value - (77.0 / 127.5 - 1.0)).abs() < 1e-6, "{w}x{h} {orientation:?}: {value}");
             }
         }
+    }
+}
+
+#[test]
+fn display_matrices_give_all_eight_orientations() {
+    // [a, b, c, d], and where the corners TL TR BL BR of the planes are seen.
+    let cases: [([f64; 4], &str); 9] = [
+        ([1.0, 0.0, 0.0, 1.0], "RGBY"),
+        ([-1.0, 0.0, 0.0, 1.0], "GRYB"),
+        ([1.0, 0.0, 0.0, -1.0], "BYRG"),
+        ([0.0, 1.0, 1.0, 0.0], "RBGY"),
+        ([0.0, -1.0, -1.0, 0.0], "YGBR"),
+        ([0.0, 1.0, -1.0, 0.0], "BRYG"),
+        ([-1.0, 0.0, 0.0, -1.0], "YBGR"),
+        ([0.0, -1.0, 1.0, 0.0], "GYRB"),
+        ([0.0; 4], "RGBY"),
+    ];
+    for (matrix, want) in cases {
+        let corners = [(0, b'R'), (1, b'G'), (2, b'B'), (3, b'Y')];
+        let value = |x: usize, y: usize| 40 * (1 + usize::from(x >= 4) + 2 * usize::from(y >= 4)) as u8;
+        let orientation = Orientation::from_matrix(matrix);
+        let frame = Frame { orientation, ..grey(8, 8, 0.0, value) };
+        let preprocess = RgbPreprocess { short_side: 8, crop: 8 };
+        let rgb = preprocess.resized_rgb(&frame, preprocess.full_region(&frame));
+        let seen =
+            [(0, 0), (7, 0), (0, 7), (7, 7)].map(|(x, y)| (rgb[(y * 8 + x) * 3] / 40.0).round() as usize - 1);
+        let got: String = seen.iter().map(|&corner| char::from(corners[corner].1)).collect();
+        assert_eq!(got, want, "{matrix:?}");
     }
 }
 
@@ -196,7 +234,10 @@ fn a_constant_picture_stays_constant() {
 fn rotation_turns_clockwise() {
     // White at the top left of the planes.
     let corner = |rotation| {
-        let frame = Frame { rotation, ..grey(8, 8, 0.0, |x, y| if x < 4 && y < 4 { 255 } else { 0 }) };
+        let frame = Frame {
+            orientation: Orientation::turned(rotation),
+            ..grey(8, 8, 0.0, |x, y| if x < 4 && y < 4 { 255 } else { 0 })
+        };
         let rgb = RgbPreprocess { short_side: 8, crop: 8 }.rgb_from_frame(&frame);
         let white = |x: usize, y: usize| rgb[(y * 8 + x) * 3] > 0.0;
         [white(0, 0), white(7, 0), white(7, 7), white(0, 7)]
@@ -219,7 +260,7 @@ fn sizes_and_crops() {
     assert_eq!(RgbPreprocess::for_input(112).short_side, 128);
     assert_eq!(RgbPreprocess::for_input(64).short_side, 73);
     let geometry = |w, h, rotation| {
-        let frame = Frame { rotation, ..grey(w, h, 0.0, |_, _| 0) };
+        let frame = Frame { orientation: Orientation::turned(rotation), ..grey(w, h, 0.0, |_, _| 0) };
         let (size, crop) = (paper.resized_size(&frame), paper.crop_region(&frame));
         (size.width, size.height, crop.left, crop.top)
     };

@@ -235,6 +235,8 @@ impl Engine {
             width: info.width,
             height: info.height,
             rotation: info.rotation,
+            mirrored: info.mirrored,
+            pixel_aspect: info.pixel_aspect,
             duration_seconds: info.duration_seconds,
             sampled_frames: watched.frames,
             clip_frames,

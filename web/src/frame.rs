@@ -1,6 +1,6 @@
 //! Bytes of the browser's frames to frames of the library.
 
-use i3d::video::{Color, Frame, Matrix, Pixels, Rotation};
+use i3d::video::{Color, Frame, Matrix, Orientation, PixelAspect, Pixels, Rotation};
 use i3d::{Error, Result};
 
 use crate::types::{FrameLayout, PlaneLayout};
@@ -43,7 +43,10 @@ pub fn frame(layout: &FrameLayout, bytes: &[u8]) -> Result<Frame> {
         }
     };
     let color = Color { matrix, full_range };
-    Ok(Frame { width, height, seconds, pixels, color, rotation: Rotation::from_degrees(layout.rotation) })
+    let orientation =
+        Orientation { mirrored: layout.mirrored, rotation: Rotation::from_degrees(layout.rotation) };
+    let pixel_aspect = layout.pixel_aspect.map_or(PixelAspect::SQUARE, |[w, h]| PixelAspect::new(w, h));
+    Ok(Frame { width, height, seconds, pixels, color, orientation, pixel_aspect })
 }
 
 /// The rows of a plane without what lies between them.
@@ -87,6 +90,8 @@ mod tests {
             planes,
             seconds: 0.5,
             rotation: 90.0,
+            mirrored: false,
+            pixel_aspect: None,
             matrix: None,
             full_range: None,
         }
@@ -102,7 +107,7 @@ mod tests {
         let expected = Pixels::I420 { y: vec![1, 2, 3, 4, 5, 6], u: vec![7, 8], v: vec![9, 10] };
         assert_eq!(a.pixels, expected);
         assert_eq!(a, b);
-        assert_eq!((a.rotation, a.color), (Rotation::R90, Color::unspecified(2)));
+        assert_eq!((a.orientation, a.color), (Orientation::turned(Rotation::R90), Color::unspecified(2)));
         Ok(())
     }
 

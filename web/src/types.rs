@@ -30,6 +30,12 @@ pub struct FrameLayout {
     /// Clockwise degrees that bring the picture upright.
     #[serde(default)]
     pub rotation: f64,
+    /// Whether left and right of the planes change places before the turn.
+    #[serde(default)]
+    pub mirrored: bool,
+    /// Width and height of a pixel; square where the stream does not say.
+    #[serde(default)]
+    pub pixel_aspect: Option<[u32; 2]>,
     /// The matrix as WebCodecs names it; none where the stream does not say.
     #[serde(default)]
     pub matrix: Option<String>,
@@ -129,6 +135,10 @@ export interface FrameLayout {
   seconds: number;
   /** Clockwise degrees that bring the picture upright. */
   rotation?: number;
+  /** Whether left and right of the planes change places before the turn. */
+  mirrored?: boolean;
+  /** Width and height of a pixel; square where it is left out. */
+  pixelAspect?: [number, number] | null;
   /** The matrix as WebCodecs names it. */
   matrix?: string | null;
   fullRange?: boolean | null;
@@ -154,6 +164,8 @@ export interface VideoInfo {
   /** Height in pixels, before rotation. */
   height: number;
   rotation: number;
+  mirrored: boolean;
+  pixel_aspect: { width: number; height: number };
   duration_seconds: number | null;
   codec: string | null;
   pixel_format: string | null;
