@@ -58,6 +58,12 @@ pub struct PassOptions {
     /// Whether the flow stream runs too: flow lies between two frames, so the last frame is left out.
     #[serde(default)]
     pub both_streams: bool,
+    /// Average frames per second of the video, where known.
+    #[serde(default)]
+    pub fps: Option<f64>,
+    /// Whether the container says of every frame how long it is shown; see the library's `VideoInfo`.
+    #[serde(default)]
+    pub states_durations: bool,
 }
 
 /// The page's part of a result: what it knows of the video.
@@ -153,6 +159,10 @@ export interface PassOptions {
   previewEvery?: number;
   /** Whether the flow stream runs too: then the last frame is left out. */
   bothStreams?: boolean;
+  /** Average frames per second of the video, where known. */
+  fps?: number | null;
+  /** Whether the container says of every frame how long it is shown: then a long step is a still picture and not a jump. */
+  statesDurations?: boolean;
 }
 
 /** What a container says about its video. */
@@ -166,6 +176,7 @@ export interface VideoInfo {
   rotation: number;
   mirrored: boolean;
   pixel_aspect: { width: number; height: number };
+  states_durations: boolean;
   duration_seconds: number | null;
   codec: string | null;
   pixel_format: string | null;
