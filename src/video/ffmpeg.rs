@@ -53,7 +53,7 @@ enum Message {
 impl Ffmpeg {
     /// Describes the file and starts decoding it.
     pub fn open(tools: &Tools, place: &str, input: Input) -> Result<Self> {
-        let probe = probe(tools, place, &input)?;
+        let (probe, before) = probe(tools, place, &input)?;
         let mut command = tools.command(&tools.ffmpeg);
         command.args(["-nostdin", "-nostats", "-loglevel", "repeat+level+error", "-noautorotate"]);
         command.args(tools.input(&input)).args(output_arguments(&probe));
@@ -63,7 +63,7 @@ impl Ffmpeg {
         let stdout = process.stdout().map_err(unreadable)?;
         let stderr = process.stderr().map_err(unreadable)?;
 
-        let complaints = Arc::new(Mutex::new(Complaints::default()));
+        let complaints = Arc::new(Mutex::new(Complaints::after(&before)));
         let shown = Arc::new(AtomicBool::new(false));
         let pictures = Pictures { codec: probe.info.codec.clone().unwrap_or_default(), stream: probe.stream };
         let (sink, own, seen) = (Arc::clone(&complaints), input.clone(), Arc::clone(&shown));
@@ -214,6 +214,7 @@ impl FrameSource for Ffmpeg {
         }
         let broken = match self.next_message()? {
             Some(Message::Frame(seconds, data)) => {
+                let seconds = seconds + self.probe.shift;
                 let frame = self.frame(seconds, data).inspect_err(|_| self.frames = None)?;
                 if self.delivered == 0 {
                     self.first_seconds = seconds;
