@@ -127,7 +127,8 @@ impl Claims {
     }
 
     fn check(&self, overwrite: bool) -> Result<()> {
-        let place = |output: &Output| place::of(&output.path).map_err(|reason| unwritable(&output.path, reason));
+        let place =
+            |output: &Output| place::of(&output.path).map_err(|reason| unwritable(&output.path, reason));
         let places: Vec<Place> = self.outputs.iter().map(place).collect::<Result<_>>()?;
         let mut known: Vec<(&Output, &Place, Identity)> = Vec::new();
         for (output, place) in self.outputs.iter().zip(&places) {
