@@ -12,6 +12,7 @@ use image::{Delay, DynamicImage, Frame, ImageError, RgbImage};
 use tempfile::NamedTempFile;
 
 use crate::output::Output;
+use crate::output::kind::Kind;
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +30,14 @@ impl Format {
             "mp4" => Some(Format::Mp4),
             "gif" => Some(Format::Gif),
             _ => None,
+        }
+    }
+
+    /// What its files are.
+    pub fn kind(self) -> Kind {
+        match self {
+            Format::Mp4 => Kind::Mp4,
+            Format::Gif => Kind::Gif,
         }
     }
 

@@ -20,7 +20,7 @@ use i3d::{Error, Result};
 use crate::cache;
 use crate::input::FlowChoice;
 use crate::models::hash;
-use crate::output::Output;
+use crate::output::{Output, remove_leftovers};
 
 /// How clips are decoded.
 #[derive(Debug, Clone, Copy)]
@@ -37,22 +37,26 @@ pub struct Library {
     decoding: Decoding,
     /// Where flow is computed.
     device: Device,
-    folder: PathBuf,
+    /// None without a place for such.
+    folder: Option<PathBuf>,
     /// Bytes that may still be written.
     budget: AtomicU64,
 }
 
 impl Library {
     /// Clips decoded so, their flow computed on `device`; `budget` bytes of them are kept on disk.
-    pub fn open(decoding: Decoding, device: Device, budget: u64) -> Result<Library> {
-        let folder = cache::folder()?.join("footage");
-        let mut used = 0;
-        if budget > 0 {
-            fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
-            let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
-            used = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
-        }
-        Ok(Library { decoding, device, folder, budget: AtomicU64::new(budget.saturating_sub(used)) })
+    ///
+    /// Without a folder that can be written they are decoded every time, which is no reason to fail.
+    pub fn open(decoding: Decoding, device: Device, budget: u64) -> Library {
+        let (folder, used) = match (budget > 0).then(footage) {
+            Some(Ok((folder, used))) => (Some(folder), used),
+            Some(Err(error)) => {
+                log::warn!("{error}; so clips are not kept and are decoded every time");
+                (None, 0)
+            }
+            None => (cache::folder().ok().map(|cache| cache.join(FOLDER)), 0),
+        };
+        Library { decoding, device, folder, budget: AtomicU64::new(budget.saturating_sub(used)) }
     }
 
     /// The clips of some streams of a video, decoded now, and once, or before.
@@ -85,7 +89,8 @@ impl Library {
         if self.budget.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
-        let (file, bytes) = (self.file(video, stream)?, pack(footage));
+        let Some(file) = self.file(video, stream)? else { return Ok(()) };
+        let bytes = pack(footage);
         let length = bytes.len() as u64;
         let fits =
             self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
@@ -100,12 +105,13 @@ impl Library {
 
     /// The clip as it was kept, if it was.
     fn cached(&self, video: &Path, stream: Stream) -> Result<Option<Footage>> {
-        let file = self.file(video, stream)?;
+        let Some(file) = self.file(video, stream)? else { return Ok(None) };
         Ok(fs::read(&file).ok().and_then(|bytes| unpack(&bytes, stream)))
     }
 
     /// Where the clip of a stream is kept.
-    fn file(&self, video: &Path, stream: Stream) -> Result<PathBuf> {
+    fn file(&self, video: &Path, stream: Stream) -> Result<Option<PathBuf>> {
+        let Some(folder) = &self.folder else { return Ok(None) };
         let failed = |e| Error::io(video.display(), e);
         let metadata = fs::metadata(video).map_err(failed)?;
         let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -116,7 +122,7 @@ impl Library {
             Stream::Flow => format!("{preprocess:?} {rate:?} {most} {flow:?}"),
         };
         let key = format!("{path:?} {} {changed:?} {how}", metadata.len());
-        Ok(self.folder.join(&hash::sha256_bytes(key.as_bytes())[..32]))
+        Ok(Some(folder.join(&hash::sha256_bytes(key.as_bytes())[..32])))
     }
 
     /// Colours of a video.
@@ -159,6 +165,19 @@ impl Library {
         let mut engine = FlowEngine::new(&self.device, &tvl1)?;
         Footage::flow(&pollster::block_on(engine.flows(&grays))?, quantize)
     }
+}
+
+/// The folder of clips in the cache.
+const FOLDER: &str = "footage";
+
+/// That folder, made where it is not there, and the bytes in it.
+fn footage() -> Result<(PathBuf, u64)> {
+    let folder = cache::folder()?.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
+    remove_leftovers(&folder);
+    let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let used = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+    Ok((folder, used))
 }
 
 /// Frames, height and width as 32-bit numbers, then the pixels.

@@ -285,14 +285,13 @@ fn looped(part: &Part, clip: Clip, frames: usize, talk: Talk) -> Clip {
 pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut inputs = Vec::new();
     for argument in arguments {
-        let text = argument.to_string_lossy();
-        if argument == Path::new("-") || argument.exists() || !text.contains(['*', '?', '[']) {
+        if argument == Path::new("-") || argument.exists() || !video::is_pattern(argument) {
             inputs.push(argument.clone());
             continue;
         }
-        let paths = glob::glob(&text)
+        let text = argument.display();
+        let matches = video::matches(argument)
             .map_err(|e| Error::Usage(format!("{text}: this is no pattern for files ({e})")))?;
-        let matches: Vec<PathBuf> = paths.filter_map(|path| path.ok()).collect();
         if matches.is_empty() {
             let problem = "no file matches this pattern; check its folder and its ending";
             return Err(Error::Usage(format!("{text}: {problem}")));

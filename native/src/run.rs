@@ -16,8 +16,8 @@ use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
 use crate::{
-    bench, checkpoint, classify, compare, device, eval, flow, inflate, networks, selftest, synth, systems,
-    train,
+    bench, checkpoint, claims, classify, compare, device, eval, flow, inflate, networks, selftest, synth,
+    systems, train,
 };
 
 /// How a command that ran ended.
@@ -32,7 +32,7 @@ pub enum Outcome {
 /// Runs the command and gives the documented exit status.
 pub fn run(cli: Cli) -> ExitCode {
     let talk = Talk { quiet: cli.quiet };
-    let outcome = match &cli.command {
+    let outcome = claims::check(&cli.command, cli.overwrite).and_then(|()| match &cli.command {
         Command::Classify(args) => classify::run(args, talk),
         Command::Flow(args) => flow::run(args, talk),
         Command::Train(args) => train::run(args, talk),
@@ -48,12 +48,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Devices(args) => devices(args),
         Command::Selftest(args) => selftest::run(args, talk),
         Command::Models(args) => models(args, talk),
-    };
+    });
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(error) if output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            output::wait_if_ending();
             talk.error(&error);
             ExitCode::from(if matches!(error, Error::NoDevice { .. }) { 3 } else { 2 })
         }

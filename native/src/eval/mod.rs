@@ -13,6 +13,7 @@ mod report;
 mod score;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 use clap::ValueEnum;
@@ -26,7 +27,8 @@ use indicatif::ProgressBar;
 use crate::args::{DatasetArg, EvalArgs};
 use crate::footage::{Decoding, Library};
 use crate::input::FlowChoice;
-use crate::output::print;
+use crate::output::kind::Kind;
+use crate::output::{FolderLock, print};
 use crate::protocol::Tested;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
@@ -46,6 +48,20 @@ struct Evaluation<'a> {
     talk: Talk,
 }
 
+/// What an evaluation leaves in its folder: of files with the names of splits, those that are there.
+pub fn files(folder: &Path) -> impl Iterator<Item = (String, Kind)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let matrices = entries.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ending = name.strip_prefix(report::CONFUSION)?.rsplit('.').next()?;
+        let kind =
+            [("csv", Kind::Csv), ("svg", Kind::Svg)].into_iter().find(|(known, _)| *known == ending)?.1;
+        Some((name, kind))
+    });
+    let others = [(RESULTS, Kind::Json), (record::PREDICTIONS, Kind::Lines)];
+    others.into_iter().map(|(name, kind)| (name.to_string(), kind)).chain(matrices)
+}
+
 /// Runs the command.
 pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     if args.models().next().is_none() {
@@ -61,7 +77,7 @@ pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     let entrants: Vec<Vec<Entrant>> = splits.iter().map(entrants).collect::<Result<_>>()?;
     let device = device::open(&args.run.device, 0)?;
     let settings = settings(args, &options, &classes, &splits, &entrants);
-    std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
+    let _lock = FolderLock::take(&args.output)?;
     let record = Record::open(&args.output, &settings, args.resume)?;
     talk.note(format!("running on {}", device.info()));
     if record.len() > 0 {
@@ -170,7 +186,7 @@ impl Evaluation<'_> {
             flow: (&self.args.tvl1).into(),
         };
         let streams: Vec<Stream> = entrants.iter().flat_map(|entrant| entrant.input.streams()).collect();
-        let library = Library::open(decoding, self.device.clone(), self.args.cache_mb << 20)?;
+        let library = Library::open(decoding, self.device.clone(), self.args.cache_mb << 20);
         let mut skipped = Vec::new();
         std::thread::scope(|scope| {
             let (sender, received) = sync_channel(0);

@@ -26,11 +26,26 @@ use crate::args::{ModeArg, SystemArg, TrainArgs};
 use crate::examples::Example;
 use crate::footage::{Decoding, Library};
 use crate::input::DEFAULT_FRAMES;
-use crate::output::Output;
+use crate::output::kind::Kind;
+use crate::output::{FolderLock, Output};
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 use crate::{device, networks};
 use dataset::Dataset;
+
+/// What a run leaves in its folder.
+pub const FILES: [(&str, Kind); 7] = [
+    (fit::STATE, Kind::Safetensors),
+    (fit::BEST, Kind::Safetensors),
+    (fit::MODEL, Kind::Safetensors),
+    (journal::JOURNAL, Kind::Lines),
+    (journal::CURVE, Kind::Svg),
+    (evaluate::TEST, Kind::Lines),
+    (SKIPPED, Kind::Text),
+];
+
+/// The clips that could not be decoded, and why.
+const SKIPPED: &str = "skipped.txt";
 
 /// A run: what is trained, on what, and where it is kept.
 struct Run<'a> {
@@ -90,7 +105,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         }
     };
     let network = parameters.network;
-    std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
+    let _lock = FolderLock::take(&args.output)?;
     talk.note(format!("training on {}", device.info()));
     let decoding = Decoding {
         preprocess: RgbPreprocess::for_input(network.input_size),
@@ -99,7 +114,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         flow: (&args.flow).into(),
     };
     // A run that goes on on another device must see the same flow.
-    let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20)?;
+    let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20);
     let mut run = Run { args, mode, input, clips, dataset, network, device, talk };
     run.check()?;
     let broken = run.decode()?;
@@ -134,7 +149,7 @@ impl Run<'_> {
         drop(bar);
         let list: String = broken.iter().map(|(_, problem)| format!("{problem}\n")).collect();
         broken.iter().for_each(|(_, problem)| self.talk.error(problem));
-        Output::create(&self.args.output.join("skipped.txt"))?.finish(list.as_bytes())?;
+        Output::create(&self.args.output.join(SKIPPED))?.finish(list.as_bytes())?;
         let lost: BTreeSet<_> = broken.iter().map(|(example, _)| &example.path).collect();
         let labels = labels.clone();
         let keep = |examples: &[Example]| -> Vec<Example> {

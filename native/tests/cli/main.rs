@@ -8,6 +8,7 @@
 mod arrays;
 mod batch;
 mod bench;
+mod claims;
 mod classify;
 mod convert;
 mod devices;
@@ -19,7 +20,9 @@ mod killed;
 mod models;
 mod outputs;
 mod precision;
+mod pulls;
 mod selftest;
+mod special;
 mod streams;
 mod synth;
 mod systems;
