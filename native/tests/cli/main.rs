@@ -10,6 +10,7 @@ mod batch;
 mod bench;
 mod classify;
 mod convert;
+mod datasets;
 mod devices;
 mod eval;
 mod fixtures;
