@@ -53,8 +53,8 @@ pub struct Seen {
     pub clips: Vec<Footage>,
     /// Where they are from.
     pub path: PathBuf,
-    /// Why it was not what comes before that.
-    pub problems: Vec<Error>,
+    /// What is wrong with what would have come before that.
+    pub notes: Vec<String>,
 }
 
 /// Whether an error is about one video, without which the others can be seen.
@@ -84,7 +84,12 @@ impl Library {
         let mut problems = Vec::new();
         for path in std::iter::once(&example.path).chain(&example.others) {
             match self.clips(path, streams.iter().copied()) {
-                Ok(clips) => return Ok(Seen { clips, path: path.clone(), problems }),
+                Ok(clips) => {
+                    let taken = path.display();
+                    let note = |problem: &Error| format!("{problem}; {taken} is taken in its place");
+                    let notes = problems.iter().map(note).collect();
+                    return Ok(Seen { clips, path: path.clone(), notes });
+                }
                 Err(error) if costs_itself_alone(&error) => problems.push(error),
                 Err(error) => return Err(error),
             }
@@ -147,10 +152,10 @@ impl Library {
         let metadata = fs::metadata(video).map_err(failed)?;
         let mut state = state_of(&metadata);
         if metadata.is_dir() {
-            // A folder does not change when a frame in it does.
+            // A folder does not change when a frame in it does. What is no frame may be unreadable.
             for frame in entries(video)? {
-                let metadata = fs::metadata(&frame).map_err(|e| Error::io(frame.display(), e))?;
-                state += &format!(" {:?} {}", frame.file_name(), state_of(&metadata));
+                let of_frame = fs::metadata(&frame).map(|metadata| state_of(&metadata)).unwrap_or_default();
+                state += &format!(" {:?} {of_frame}", frame.file_name());
             }
         }
         let path = fs::canonicalize(video).map_err(failed)?;

@@ -7,9 +7,13 @@
 
 mod bad_input;
 mod clip;
+mod containers;
 mod decode;
+mod formats;
+mod gifs;
 mod pictures;
 mod preprocess;
+mod rates;
 mod sampler;
 
 use i3d::video::{Frame, FrameSource, Pixels};

@@ -186,13 +186,8 @@ impl Evaluation<'_> {
             });
             for (video, clips) in received {
                 match clips {
-                    Ok(Seen { clips, path, problems }) => {
-                        for problem in problems {
-                            let place = path.display();
-                            bar.suspend(|| {
-                                self.talk.note(format!("{problem}; {place} is taken in its place"))
-                            });
-                        }
+                    Ok(Seen { clips, notes, .. }) => {
+                        bar.suspend(|| notes.iter().for_each(|note| self.talk.note(note)));
                         let mut logits = BTreeMap::new();
                         // No two models see the same stream.
                         let mut clips = clips.into_iter();

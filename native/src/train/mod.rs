@@ -127,13 +127,8 @@ impl Run<'_> {
         let streams: Vec<Stream> = self.input.streams().collect();
         let decode = |example: &Example| {
             let seen = self.clips.seen(example, &streams);
-            let seen = seen.and_then(|Seen { clips, path, problems }| {
+            let seen = seen.and_then(|Seen { clips, path, notes }| {
                 Views::new(clips)?;
-                let from = path.display();
-                let notes: Vec<String> = problems
-                    .iter()
-                    .map(|problem| format!("{problem}; {from} is taken in its place"))
-                    .collect();
                 Ok((Example { path, others: Vec::new(), label: example.label }, notes))
             });
             bar.inc(1);
