@@ -36,6 +36,15 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Whether it is a video of more than one picture, beside which pictures are something else.
+    pub fn moves(&self) -> bool {
+        match self.kind {
+            Kind::Video | Kind::Animation | Kind::Unknown => true,
+            Kind::Folder => kind::opens(&self.path).is_ok(),
+            Kind::Broken | Kind::Picture | Kind::Other => false,
+        }
+    }
+
     /// The example of a class.
     pub fn example(self, label: usize) -> Example {
         Example { path: self.path, others: self.others, label }
@@ -203,8 +212,9 @@ fn class_folder(paths: &[PathBuf]) -> Found {
         all.notes.extend(found.notes);
     }
     // Pictures beside videos are thumbnails and covers; pictures alone are videos of one frame.
-    if all.choices.iter().any(|choice| choice.kind != Kind::Picture) {
-        all.choices.retain(|choice| choice.kind != Kind::Picture);
+    let picture = |choice: &Choice| choice.kind == Kind::Picture;
+    if all.choices.iter().any(picture) && all.choices.iter().any(Choice::moves) {
+        all.choices.retain(|choice| !picture(choice));
     }
     all.choices.sort_by(|a, b| a.path.cmp(&b.path));
     all

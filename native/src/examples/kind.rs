@@ -27,8 +27,9 @@ pub enum Kind {
     Other,
 }
 
-/// Bytes of a file that are looked at; the chunk that says whether a PNG moves comes early.
-const START: u64 = 1 << 16;
+/// Bytes of a file that are looked at. The chunk that says whether a PNG moves may come behind a profile of colours.
+const START: u64 = 1 << 12;
+const START_OF_PNG: u64 = 1 << 16;
 
 /// How formats for moving pictures begin: an offset and what stands there.
 const VIDEO: [(usize, &[u8]); 20] = [
@@ -111,11 +112,19 @@ pub fn kind(path: &Path) -> Kind {
     if !metadata.is_file() || metadata.len() == 0 {
         return failed;
     }
-    let mut start = Vec::new();
-    match File::open(path).and_then(|file| file.take(START).read_to_end(&mut start)) {
-        Ok(_) => of_content(path, &start).unwrap_or(failed),
+    match start_of(path) {
+        Ok(start) => of_content(path, &start).unwrap_or(failed),
         Err(_) => failed,
     }
+}
+
+fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let (mut file, mut start) = (File::open(path)?, Vec::new());
+    file.by_ref().take(START).read_to_end(&mut start)?;
+    if start.starts_with(b"\x89PNG") {
+        file.take(START_OF_PNG - START).read_to_end(&mut start)?;
+    }
+    Ok(start)
 }
 
 /// None is something that holds no pictures.

@@ -156,7 +156,8 @@ fn a_video_that_vanished_is_missing_whatever_is_left_of_it() {
         picture(&sandbox, &format!("videos/{class}/{class}-3456789_000003_000013.png"));
     }
     remove(&sandbox, &format!("{GREEN}.mp4"));
-    sandbox.i3d(&format!("{EVAL} pictures {RUN}")).ok();
+    let run = sandbox.i3d(&format!("{EVAL} pictures {RUN}")).ok();
+    assert!(run.stderr.contains("videos: split val has no videos but 3 pictures, "), "{run:?}");
     let rgb = results(&sandbox, "pictures")["splits"][0]["streams"]["rgb"].clone();
     assert_score(&rgb, [3.0, 1.0 / 3.0, -1.0, 1.0 / 3.0]);
 }
@@ -236,6 +237,9 @@ fn training_sees_the_videos_alone() {
         }
     }
     train("pictures", "stills");
+    std::fs::create_dir(sandbox.path("pictures/a/empty")).expect("it is made");
+    let run = sandbox.i3d(&format!("train pictures -o less --steps 2 {SMALL}")).exits(1);
+    assert!(run.stderr.contains("1 of 9 clips were left out"), "{run:?}");
 }
 
 /// Frames and flow in one folder, as programs for two-stream networks write them.

@@ -208,8 +208,16 @@ impl Shelf {
         let found: Vec<Found> =
             lines.par_iter().map(|line| self.find(&classes[line.label], &line.file)).collect();
         // The thumbnail of a video that vanished is not the video; but a data set may be of pictures.
-        let moves = |found: &Found| found.choices.iter().any(|choice| choice.kind != Kind::Picture);
-        let videos_only = found.iter().any(moves);
+        let videos_only = found.iter().flat_map(|found| &found.choices).any(Choice::moves);
+        let pictures =
+            found.iter().flat_map(|found| &found.choices).filter(|c| c.kind == Kind::Picture).count();
+        if pictures > 0 && !videos_only {
+            let place = root.display();
+            let note = format!(
+                "{place}: split {name} has no videos but {pictures} pictures, each a video of one frame"
+            );
+            notes.insert(root.join(&name), note);
+        }
         let (mut videos, mut missing) = (Vec::new(), Vec::new());
         for (line, found) in lines.iter().zip(found) {
             notes.extend(found.notes);
