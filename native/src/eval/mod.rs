@@ -25,7 +25,7 @@ use i3d::{Error, Result};
 use indicatif::ProgressBar;
 
 use crate::args::{DatasetArg, EvalArgs};
-use crate::footage::{Decoding, Library};
+use crate::footage::{Decoding, Library, Seen, costs_itself_alone};
 use crate::input::FlowChoice;
 use crate::output::kind::Kind;
 use crate::output::{FolderLock, print};
@@ -71,7 +71,7 @@ pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     }
     let options = args.run.options()?;
     networks::start_threads(args.run.threads)?;
-    let Lists { classes, splits } = lists::read(args)?;
+    let Lists { classes, splits, notes } = lists::read(args)?;
     let dataset = args.dataset.to_possible_value().map_or(String::new(), |v| v.get_name().to_string());
     let entrants = |split: &Split| Entrant::read(args, &split.name, &dataset, &classes);
     let entrants: Vec<Vec<Entrant>> = splits.iter().map(entrants).collect::<Result<_>>()?;
@@ -79,6 +79,7 @@ pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     let settings = settings(args, &options, &classes, &splits, &entrants);
     let _lock = FolderLock::take(&args.output)?;
     let record = Record::open(&args.output, &settings, args.resume)?;
+    notes.iter().for_each(|note| talk.note(note));
     talk.note(format!("running on {}", device.info()));
     if record.len() > 0 {
         talk.note(format!("going on after {} videos", record.len()));
@@ -192,7 +193,7 @@ impl Evaluation<'_> {
             let (sender, received) = sync_channel(0);
             scope.spawn(move || {
                 for video in videos {
-                    let clips = library.clips(&video.example.path, streams.iter().copied());
+                    let clips = library.seen(&video.example, &streams);
                     // Nobody listens any more where a network failed.
                     if sender.send((video, clips)).is_err() {
                         break;
@@ -201,7 +202,8 @@ impl Evaluation<'_> {
             });
             for (video, clips) in received {
                 match clips {
-                    Ok(clips) => {
+                    Ok(Seen { clips, notes, .. }) => {
+                        bar.suspend(|| notes.iter().for_each(|note| self.talk.note(note)));
                         let mut logits = BTreeMap::new();
                         // No two models see the same stream.
                         let mut clips = clips.into_iter();
@@ -213,7 +215,7 @@ impl Evaluation<'_> {
                         }
                         self.note(split, video, logits)?;
                     }
-                    Err(error @ (Error::Video { .. } | Error::Clip { .. } | Error::Io { .. })) => {
+                    Err(error) if costs_itself_alone(&error) => {
                         bar.suspend(|| self.talk.error(&error));
                         skipped.push(Skipped { path: video.name.clone(), problem: error.to_string() });
                     }

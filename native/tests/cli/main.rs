@@ -11,6 +11,7 @@ mod bench;
 mod claims;
 mod classify;
 mod convert;
+mod datasets;
 mod devices;
 mod eval;
 mod fixtures;
