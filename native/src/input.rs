@@ -258,6 +258,9 @@ pub fn load_array(part: &Part, frames: Option<Frames>, talk: Talk) -> Result<Loa
         );
         return Err(Error::clip(part.name(), problem));
     }
+    if let Some(range) = clip.range_outside() {
+        talk.note(format!("warning: {}: {range}", part.name()));
+    }
     let clip = match frames {
         Some(Frames::First(frames)) => looped(part, clip.first(frames), frames, talk),
         Some(Frames::All) | None => clip,
