@@ -194,12 +194,15 @@ impl Ffmpeg {
             self.probe.info.frames.map(|promised| (self.delivered as f64) < promised as f64 * 0.98 - 2.0);
         let step = self.probe.info.fps.map_or(0.0, |fps| 1.0 / fps);
         let shown = self.last_seconds - self.first_seconds.min(0.0) + step;
-        let early = self.probe.stream_seconds.map(|promised| shown < promised * 0.95 - 0.5);
-        match (few, early) {
-            (Some(few), early) => few && early.unwrap_or(true),
-            (None, Some(true)) => !complaints.is_empty() || is_cut_off(&self.input.path).unwrap_or(false),
-            (None, _) => false,
+        let early = |promised: f64| shown < promised * 0.95 - 0.5;
+        let stream = self.probe.stream_seconds.map(early);
+        if let Some(few) = few {
+            return few && stream.unwrap_or(true);
         }
+        // The length of the file may be that of the sound, so it only supports what the file itself shows.
+        let file = stream.or(self.probe.info.duration_seconds.map(early)).unwrap_or(false);
+        let told = stream == Some(true) && !complaints.is_empty();
+        told || (file && is_cut_off(&self.input.path).unwrap_or(false))
     }
 }
 

@@ -197,7 +197,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
     };
     let orientation = orientation(stream);
     let pixel_aspect = pixel_aspect(stream.sample_aspect_ratio.as_deref());
-    let stream_seconds = tag(stream, "DURATION").or(stream.duration.as_deref()).and_then(seconds);
+    let stream_seconds = length(stream);
     Ok(Probe {
         stream: stream.index,
         time_base: stream.time_base.as_deref().and_then(fraction).unwrap_or(TIME_BASE),
@@ -233,14 +233,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
 /// previews of a single picture beside a video, come last; streams without a picture are none.
 fn choose(streams: &[Stream]) -> Option<&Stream> {
     let flag = |stream: &Stream, name: &str| stream.disposition.get(name).is_some_and(|&set| set != 0);
-    let length = |stream: &Stream| {
-        stream
-            .duration
-            .as_deref()
-            .or_else(|| tag(stream, "DURATION"))
-            .and_then(seconds)
-            .unwrap_or(f64::INFINITY)
-    };
+    let length = |stream: &Stream| length(stream).unwrap_or(f64::INFINITY);
     let videos = || streams.iter().filter(|stream| stream.codec_type.as_deref() == Some("video"));
     let longest = videos().map(length).filter(|seconds| seconds.is_finite()).fold(0.0, f64::max);
     let rank = |stream: &&Stream| {
@@ -255,6 +248,11 @@ fn choose(streams: &[Stream]) -> Option<&Stream> {
         (!empty, !still, !preview, score, std::cmp::Reverse(stream.index))
     };
     videos().filter(|stream| !flag(stream, "attached_pic")).max_by_key(rank)
+}
+
+/// The stated length of a stream in seconds. Of Matroska the tag is the stream's own, the field the file's.
+fn length(stream: &Stream) -> Option<f64> {
+    tag(stream, "DURATION").or(stream.duration.as_deref()).and_then(seconds)
 }
 
 /// Whether a container, by ffmpeg's name, says of every frame how long it is shown.

@@ -56,7 +56,7 @@ fn containers_hold_what_matroska_holds() {
             for (index, (got_frame, want)) in got.iter().zip(&want).enumerate() {
                 assert!(got_frame.pixels == want.pixels, "{name}: frame {index} is another picture");
                 assert_eq!(got_frame.color.full_range, want.color.full_range, "{name}");
-                assert_eq!(got_frame.rotation, want.rotation, "{name}");
+                assert_eq!(got_frame.orientation, want.orientation, "{name}");
                 let seconds = got_frame.seconds - got[0].seconds;
                 assert!((seconds - index as f64 / 25.0).abs() < 1.5e-3, "{name}: frame {index} at {seconds}");
             }

@@ -304,7 +304,6 @@ fn colours_come_out_as_the_standards_have_them() {
 }
 
 #[test]
-#[ignore = "taken for the limited range until the decoder knows better"]
 fn gray_that_nobody_describes_has_the_full_range() {
     let gray = |format, depth| case(format, Layout::Gray { depth }, SD, true, "ffv1");
     let problems = wrong(&[gray("gray", 8), gray("gray10le", 10)]);
