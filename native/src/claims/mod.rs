@@ -127,6 +127,9 @@ impl Claims {
     }
 
     fn check(&self, overwrite: bool) -> Result<()> {
+        if let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists() && !folder.is_dir()) {
+            return Err(unwritable(folder, "it is not a folder; give the name of a folder"));
+        }
         let place =
             |output: &Output| place::of(&output.path).map_err(|reason| unwritable(&output.path, reason));
         let places: Vec<Place> = self.outputs.iter().map(place).collect::<Result<_>>()?;

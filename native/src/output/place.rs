@@ -71,7 +71,7 @@ pub fn open(place: &Place) -> Result<File, String> {
     let opened = match place {
         Place::Descriptor(number) => duplicate(*number),
         Place::Special(path) => open_special(path),
-        Place::StandardOutput | Place::File(_) => return Err("it is no device".into()),
+        Place::StandardOutput | Place::File(_) => return Err("it is not a device".into()),
     };
     let mut file = opened.map_err(|e| e.to_string())?;
     // Nothing is written, and yet a full device and one that is open for reading alone say so.
