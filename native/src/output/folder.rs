@@ -27,6 +27,7 @@ impl OutputFolder {
     /// Makes sure that `path` is free: not there, or an empty folder.
     pub fn create(path: &Path) -> Result<OutputFolder> {
         let fail = |source: std::io::Error| Error::io(path.display(), source);
+        place::check_folder_name(path)?;
         let there = path.is_dir();
         match fs::symlink_metadata(path) {
             Ok(_) if !there => {

@@ -81,6 +81,10 @@ fn an_input_is_never_overwritten() {
     let commands: Vec<(&str, &str)> =
         commands.iter().map(|(command, path)| (command.as_str(), *path)).collect();
     refused(&sandbox, &commands, "which would be lost");
+    // Nor is a result beside the parts of a checkpoint.
+    sandbox.write("tf/out.safetensors", safetensors(Stream::Rgb, 2));
+    let run = sandbox.i3d("convert tf tf/out.safetensors").exits(2);
+    assert!(run.errors()[0].starts_with("tf/model.ckpt"), "{run:?}");
     // A result that lies beside the pictures is none of them, and nothing else is read either.
     sandbox.write("pics/old.json", "{}");
     std::fs::remove_file(sandbox.path("pics/1.gif")).expect("it is there");
@@ -166,7 +170,7 @@ fn a_file_of_another_kind_is_replaced_on_demand_alone() {
     sandbox.video("film.mp4", 9);
     sandbox.write("notes.txt", "Dear all,\n\nhere is what I saw.\n");
     sandbox.write("package.toml", "[package]\nname = \"x\"\n");
-    sandbox.write("run/train.jsonl", "words");
+    sandbox.write("run/train.jsonl", sandbox.read("a.gif"));
     clips(&sandbox, 2);
     let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --step 9";
     let commands = [

@@ -185,6 +185,18 @@ fn standard_output_has_several_names() {
         .fails(2, "--csv and --srt: both go to standard output; give at most one of them as `-`");
 }
 
+#[test]
+fn a_folder_does_not_go_to_standard_output() {
+    let sandbox = sandbox();
+    let said = "-: a folder of files does not go to standard output; give the name of a folder, be it ./-";
+    for command in
+        ["synth -", "train clips -o -", "eval --dataset folder --data clips --rgb rgb.safetensors -o -"]
+    {
+        sandbox.i3d(command).fails(2, said);
+    }
+    assert!(!sandbox.path("-").exists());
+}
+
 /// The program by way of a shell, which opens files for it.
 fn shell(sandbox: &Sandbox, script: &str) -> Run {
     let mut shell = Command::new("sh");
