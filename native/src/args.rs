@@ -29,9 +29,10 @@ use i3d::{Error, Result};
 #[command(name = "i3d", version, max_term_width = 110)]
 #[command(
     after_help = "Exit status: 0 done, 1 some inputs failed, 2 usage or bad input, 3 no device as requested.\n\n\
-        An output may be a file, - for standard output, a device or a pipe. A file that is there already is replaced if,\n\
-        by its content, it is of the kind that is written (JSON by JSON, safetensors by safetensors) or empty; anything\n\
-        else only with --overwrite, and what the command reads never."
+        An output may be a file, - for standard output, a device or a pipe. A file that is there already is replaced if\n\
+        it is of the kind that is written, by its content (JSON by JSON, safetensors by safetensors) or, where it is text\n\
+        of no known kind, by its ending; or if it is empty. Anything else is replaced only with --overwrite, and what the\n\
+        command reads never."
 )]
 pub struct Cli {
     /// What to do.

@@ -114,7 +114,7 @@ fn jobs(args: &ClassifyArgs) -> Result<Vec<Job>> {
         (_, None, None) => inputs.into_iter().map(|path| Ok(job(vec![Part::new(path)?]))).collect(),
         ([], rgb, flow) => Ok(vec![job(rgb.into_iter().chain(flow).collect())]),
         ([input], None, Some(flow)) => {
-            let rgb = Part { expected: Some(Stream::Rgb), ..Part::new(input.clone())? };
+            let rgb = Part::new(input.clone())?.expecting(Stream::Rgb);
             Ok(vec![job(vec![rgb, flow])])
         }
         _ => Err(Error::Usage(

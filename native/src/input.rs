@@ -63,6 +63,11 @@ impl Part {
         Ok(Part { name: path, file, array, expected: None })
     }
 
+    /// The same for a stream.
+    pub fn expecting(self, stream: Stream) -> Part {
+        Part { expected: Some(stream), ..self }
+    }
+
     /// An array for a stream.
     ///
     /// # Errors

@@ -62,22 +62,26 @@ fn clip(path: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn checkpoint(path: &Path, files: &mut Vec<PathBuf>) {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if path.is_dir() {
-        files.extend(entries(path));
+        // What else lies there, such as an earlier result, is not read.
+        let part = |name: &str| name.ends_with(".index") || name.contains(".data-");
+        files.extend(entries(path).filter(|entry| part(&name(entry))));
         return;
     }
     files.push(path.to_path_buf());
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return };
-    let folder = path.parent().map(|_| place::folder(path)).unwrap_or(path);
-    let prefix = name.rfind(".data-").map_or(name.strip_suffix(".index").unwrap_or(&name), |at| &name[..at]);
-    let split = name.split_once("{split}");
-    let ours = |entry: &PathBuf| {
-        let Some(entry) = entry.file_name().map(|entry| entry.to_string_lossy()) else { return false };
-        let rest = entry.strip_prefix(prefix).unwrap_or_default();
-        let of_split = split.is_some_and(|(start, end)| entry.starts_with(start) && entry.ends_with(end));
+    let given = name(path);
+    let prefix = match given.rfind(".data-") {
+        Some(at) => &given[..at],
+        None => given.strip_suffix(".index").unwrap_or(&given),
+    };
+    let split = given.split_once("{split}");
+    let part = |name: &str| {
+        let rest = name.strip_prefix(prefix).unwrap_or_default();
+        let of_split = split.is_some_and(|(start, end)| name.starts_with(start) && name.ends_with(end));
         rest == ".index" || rest.starts_with(".data-") || of_split
     };
-    files.extend(entries(folder).filter(ours));
+    files.extend(entries(place::folder(path)).filter(|entry| part(&name(entry))));
 }
 
 fn below(folder: &Path, but: Option<&Path>, depth: usize, files: &mut Vec<PathBuf>) {

@@ -127,6 +127,12 @@ impl Claims {
     }
 
     fn check(&self, overwrite: bool) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            place::check_folder_name(folder)?;
+            if folder.exists() && !folder.is_dir() {
+                return Err(unwritable(folder, "it is not a folder; give the name of a folder"));
+            }
+        }
         let place =
             |output: &Output| place::of(&output.path).map_err(|reason| unwritable(&output.path, reason));
         let places: Vec<Place> = self.outputs.iter().map(place).collect::<Result<_>>()?;
@@ -205,7 +211,7 @@ impl Output {
             return Ok(());
         }
         let wanted = self.kind.name();
-        if !self.kind.fits(path) {
+        if !self.kind.may_replace(path) {
             let there = kind::describe(path);
             return Err(usage(
                 &self.path,

@@ -87,20 +87,20 @@ impl Sink for Npy {
         if self.file.is_none() {
             self.size = (flow.height, flow.width);
             let mut file = BufWriter::new(self.output.temporary()?);
-            file.write_all(&self.header()).map_err(|e| self.output.error(e))?;
+            file.write_all(&self.header()).map_err(|e| self.output.failed(e))?;
             self.file = Some(file);
         }
         self.flows += 1;
         let bytes: Vec<u8> = flow.data.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(&bytes)).map_err(|e| self.output.error(e))
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(&bytes)).map_err(|e| self.output.failed(e))
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         let header = self.header();
         let Some(file) = self.file.take() else { return Ok(()) };
-        let mut file = file.into_inner().map_err(|e| self.output.error(e.error()))?;
+        let mut file = file.into_inner().map_err(|e| self.output.failed(e.into_error()))?;
         let patched = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header));
-        patched.map_err(|e| self.output.error(e))?;
+        patched.map_err(|e| self.output.failed(e))?;
         self.output.keep(file)
     }
 }

@@ -27,10 +27,16 @@ impl OutputFolder {
     /// Makes sure that `path` is free: not there, or an empty folder.
     pub fn create(path: &Path) -> Result<OutputFolder> {
         let fail = |source: std::io::Error| Error::io(path.display(), source);
+        place::check_folder_name(path)?;
         let there = path.is_dir();
-        if !there && fs::symlink_metadata(path).is_ok() {
-            let problem = "it is no folder; give a new folder, or a name that ends in .mp4 or .gif";
-            return Err(Error::Usage(format!("{}: {problem}", path.display())));
+        match fs::symlink_metadata(path) {
+            Ok(_) if !there => {
+                let what = if path.is_file() { "a file" } else { "not a folder" };
+                let problem = "give a new folder, or a name that ends in .mp4 or .gif";
+                return Err(Error::Usage(format!("{}: it is {what}; {problem}", path.display())));
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(super::unwritable(path, error)),
+            _ => {}
         }
         if there {
             temporary::remove_leftovers(path);
@@ -55,7 +61,7 @@ impl OutputFolder {
             ErrorKind::PermissionDenied => {
                 super::unwritable(path, "its folder is write-protected; choose another")
             }
-            _ => super::unwritable(path, error),
+            _ => super::unwritable(path, temporary::reason(error)),
         })?;
         Ok(OutputFolder { path: path.to_path_buf(), place, folder, _lock: lock, inside })
     }
@@ -104,11 +110,8 @@ impl FolderLock {
     /// Makes the folder where it is not there, and deletes what a killed command left unfinished in it.
     ///
     /// # Errors
-    /// Files in its place, and folders in which another process writes.
+    /// Folders that cannot be made, and those in which another process writes.
     pub fn take(path: &Path) -> Result<FolderLock> {
-        if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
-            return Err(super::unwritable(path, "it is no folder; give the name of a folder"));
-        }
         fs::create_dir_all(path).map_err(|e| super::unwritable(path, e))?;
         // Not every system opens folders, nor locks them.
         let folder = File::open(path).ok();

@@ -52,6 +52,28 @@ impl Kind {
         matches!(self, Kind::Safetensors | Kind::Npy | Kind::Gif | Kind::Mp4)
     }
 
+    /// How the names of such files end, where they are text.
+    fn ending(self) -> Option<&'static str> {
+        match self {
+            Kind::Json => Some("json"),
+            Kind::Lines => Some("jsonl"),
+            Kind::Csv => Some("csv"),
+            Kind::Srt => Some("srt"),
+            Kind::Vtt => Some("vtt"),
+            Kind::Text => Some("txt"),
+            Kind::Svg => Some("svg"),
+            Kind::Safetensors | Kind::Npy | Kind::Gif | Kind::Mp4 => None,
+        }
+    }
+
+    /// Whether the file at `path` may be replaced by one of this kind: it is of it, or it is text of no kind in particular,
+    /// such as the first half of a result, under a name that ends as this kind's do.
+    pub fn may_replace(self, path: &Path) -> bool {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        let named = ending.is_some() && ending.as_deref() == self.ending();
+        self.fits(path) || (named && describe(path) == Kind::Text.name())
+    }
+
     /// Whether the file at `path` is of this kind.
     pub fn fits(self, path: &Path) -> bool {
         let Some(head) = head(path) else { return false };
@@ -81,7 +103,13 @@ impl Kind {
         let mut lines = text.lines();
         match self {
             Kind::Json => text.starts_with(['{', '[']),
-            Kind::Lines => text.starts_with('{'),
+            // A run that was killed may have left half a line.
+            Kind::Lines => match text.split_once('\n') {
+                Some((first, _)) => {
+                    first.starts_with('{') && serde_json::from_str::<IgnoredAny>(first).is_ok()
+                }
+                None => text.starts_with('{'),
+            },
             Kind::Vtt => text.starts_with("WEBVTT"),
             Kind::Svg => text.contains("<svg"),
             Kind::Srt => {
@@ -208,6 +236,19 @@ mod tests {
         ] {
             std::fs::write(&path, content).expect("it is written");
             assert_eq!(describe(&path), name);
+        }
+        for (name, content, may) in [
+            ("a.json", "{\n  \"top\": [", true),
+            ("a.json", "an older result", true),
+            ("a.JSON", "an older result", true),
+            ("a.json", "WEBVTT\n", false),
+            ("a.json", "GIF89a", false),
+            ("a.txt", "an older result", false),
+            ("json", "an older result", false),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).expect("it is written");
+            assert_eq!(Kind::Json.may_replace(&path), may, "{name}: {content}");
         }
     }
 }

@@ -19,7 +19,10 @@ use tempfile::NamedTempFile;
 
 pub use folder::{FolderLock, OutputFolder};
 use place::Place;
-pub use temporary::{file as temporary_file, remove_leftovers, remove_temporaries, wait_if_ending};
+pub use temporary::{
+    file as temporary_file, remove_leftovers, remove_temporaries, start_writer, wait_for_writer,
+    wait_if_ending,
+};
 
 /// What errors call standard output.
 const STANDARD_OUTPUT: &str = "standard output";
@@ -112,11 +115,11 @@ impl Output {
         match &self.way {
             Way::File(_) => {
                 let mut file = self.temporary()?;
-                whole(&mut file).map_err(|e| self.error(e))?;
+                whole(&mut file).map_err(|e| self.failed(e))?;
                 self.keep(file)
             }
             Way::StandardOutput => whole(&mut io::stdout().lock()).map_err(|e| Error::io(STANDARD_OUTPUT, e)),
-            Way::Open(file) => whole(&mut &*file).map_err(|e| self.error(e)),
+            Way::Open(file) => whole(&mut &*file).map_err(|e| self.failed(e)),
         }
     }
 
@@ -127,9 +130,9 @@ impl Output {
             out.flush()
         };
         match &self.way {
-            Way::File(path) => temporary::rename(file, path).map_err(|e| self.error(e)),
+            Way::File(path) => temporary::rename(file, path).map_err(|e| self.failed(e)),
             Way::StandardOutput => copy(&mut io::stdout().lock()).map_err(|e| Error::io(STANDARD_OUTPUT, e)),
-            Way::Open(open) => copy(&mut &*open).map_err(|e| self.error(e)),
+            Way::Open(open) => copy(&mut &*open).map_err(|e| self.failed(e)),
         }
     }
 
@@ -142,8 +145,13 @@ impl Output {
         };
         file.map_err(|e| match e.kind() {
             ErrorKind::PermissionDenied => self.error("its folder is write-protected; choose another"),
-            _ => self.error(e),
+            _ => self.failed(e),
         })
+    }
+
+    /// The error of a write that failed.
+    pub fn failed(&self, error: io::Error) -> Error {
+        self.error(temporary::reason(error))
     }
 
     /// An error about this output.

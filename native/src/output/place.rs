@@ -61,6 +61,17 @@ pub fn of(path: &Path) -> Result<Place, String> {
     Err("it is a link that leads to itself; give another name".into())
 }
 
+/// Fails for the name of a folder that means standard output, to which no folder goes.
+pub fn check_folder_name(path: &Path) -> i3d::Result<()> {
+    match path == Path::new("-") {
+        true => Err(i3d::Error::Usage(
+            "-: a folder of files does not go to standard output; give the name of a folder, be it ./-"
+                .into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// The folder of a file.
 pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -71,7 +82,7 @@ pub fn open(place: &Place) -> Result<File, String> {
     let opened = match place {
         Place::Descriptor(number) => duplicate(*number),
         Place::Special(path) => open_special(path),
-        Place::StandardOutput | Place::File(_) => return Err("it is no device".into()),
+        Place::StandardOutput | Place::File(_) => return Err("it is not a device".into()),
     };
     let mut file = opened.map_err(|e| e.to_string())?;
     // Nothing is written, and yet a full device and one that is open for reading alone say so.

@@ -4,6 +4,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
@@ -18,19 +19,29 @@ const TRIES: usize = 10;
 /// Attempts to delete a folder into which other threads still write.
 const DELETIONS: usize = 1000;
 
-/// Temporary files and folders that exist now. Whoever makes or renames one holds the list, so that nothing appears any
-/// more once [`remove_temporaries`] has it.
-static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// What is unfinished.
+struct Unfinished {
+    /// Temporary files and folders that exist now.
+    paths: Vec<PathBuf>,
+    /// Programs that write into them.
+    writers: Vec<u32>,
+}
 
-fn temporaries() -> MutexGuard<'static, Vec<PathBuf>> {
-    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whoever makes or renames something unfinished holds this, so that nothing appears any more once
+/// [`remove_temporaries`] has it.
+static UNFINISHED: Mutex<Unfinished> = Mutex::new(Unfinished { paths: Vec::new(), writers: Vec::new() });
+
+fn unfinished() -> MutexGuard<'static, Unfinished> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Deletes everything that is not complete; for the moment in which the program is told to end. Whoever wants a
 /// temporary file afterwards waits for that end.
 pub fn remove_temporaries() {
-    let mut temporaries = temporaries();
-    for path in temporaries.drain(..) {
+    let mut unfinished = unfinished();
+    // They would make the files anew.
+    unfinished.writers.drain(..).for_each(end);
+    for path in unfinished.paths.drain(..) {
         if path.is_dir() {
             // A file may have come into it since it was looked through.
             let gone = || fs::remove_dir_all(&path).is_ok() || !path.exists();
@@ -40,21 +51,47 @@ pub fn remove_temporaries() {
             let _ = fs::remove_file(&path);
         }
     }
-    std::mem::forget(temporaries);
+    std::mem::forget(unfinished);
 }
 
 /// Waits for the end if the program was told to end: an error that comes of deleted files is none to be told.
 pub fn wait_if_ending() {
-    drop(temporaries());
+    drop(unfinished());
+}
+
+/// Starts a program that writes into a temporary file. It is ended, should this one be told to end.
+pub fn start_writer(command: &mut Command) -> io::Result<Child> {
+    let mut unfinished = unfinished();
+    let child = command.spawn()?;
+    unfinished.writers.push(child.id());
+    Ok(child)
+}
+
+/// Waits for the end of such a program, which has all of its input.
+pub fn wait_for_writer(child: Child) -> io::Result<Output> {
+    // Once it has ended, its number may be that of another program.
+    unfinished().writers.retain(|known| *known != child.id());
+    child.wait_with_output()
+}
+
+fn end(writer: u32) {
+    #[cfg(unix)]
+    {
+        use nix::sys::signal::{Signal, kill};
+        // It may have ended by itself.
+        let _ = i32::try_from(writer).map(|id| kill(nix::unistd::Pid::from_raw(id), Signal::SIGKILL));
+    }
+    #[cfg(not(unix))]
+    let _ = writer;
 }
 
 /// A temporary file in `folder`.
 pub fn file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut temporaries = temporaries();
+    let mut unfinished = unfinished();
     for _ in 0..TRIES {
         let file = builder(0o666).tempfile_in(folder)?;
         if hold(file.as_file(), file.path()) {
-            temporaries.push(file.path().to_path_buf());
+            unfinished.paths.push(file.path().to_path_buf());
             return Ok(file);
         }
     }
@@ -63,13 +100,13 @@ pub fn file(folder: &Path) -> io::Result<NamedTempFile> {
 
 /// A temporary folder in `folder`, and what keeps others from taking it for a leftover.
 pub fn directory(folder: &Path) -> io::Result<(TempDir, Option<File>)> {
-    let mut temporaries = temporaries();
+    let mut unfinished = unfinished();
     for _ in 0..TRIES {
         let directory = builder(0o777).tempdir_in(folder)?;
         // Not every system opens folders; leftovers are looked for on those that do.
         let open = File::open(directory.path()).ok();
         if open.as_ref().is_none_or(|open| hold(open, directory.path())) {
-            temporaries.push(directory.path().to_path_buf());
+            unfinished.paths.push(directory.path().to_path_buf());
             return Ok((directory, open));
         }
     }
@@ -97,6 +134,13 @@ fn hold(file: &File, path: &Path) -> bool {
     !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && path.exists()
 }
 
+/// What an error says, without the name of a temporary file, which nobody knows and which is gone.
+pub fn reason(error: io::Error) -> String {
+    let text = error.to_string();
+    // As the crate puts it that makes temporary files.
+    text.split_once(" at path \"").map_or(text.as_str(), |(reason, _)| reason).to_string()
+}
+
 /// Gives a complete temporary file its name. A file that had the name leaves its owner and permissions.
 pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<()> {
     if let Ok(old) = fs::metadata(path) {
@@ -104,10 +148,10 @@ pub fn rename(file: NamedTempFile, path: &Path) -> io::Result<()> {
         // What is on the disk already must not be lost for something that is not yet there, should the power fail.
         file.as_file().sync_all()?;
     }
-    let mut temporaries = temporaries();
+    let mut unfinished = unfinished();
     let name = file.path().to_path_buf();
     file.persist(path).map_err(|e| e.error)?;
-    temporaries.retain(|known| *known != name);
+    unfinished.paths.retain(|known| *known != name);
     Ok(())
 }
 
@@ -123,13 +167,13 @@ fn inherit(file: &File, old: &fs::Metadata) {
 
 /// Gives a complete temporary folder its name.
 pub fn rename_directory(directory: TempDir, path: &Path) -> io::Result<()> {
-    let mut temporaries = temporaries();
+    let mut unfinished = unfinished();
     // A folder may take the place of an empty one, but not everywhere.
     if cfg!(not(unix)) && path.is_dir() {
         fs::remove_dir(path)?;
     }
     fs::rename(directory.path(), path)?;
-    temporaries.retain(|known| known != directory.path());
+    unfinished.paths.retain(|known| known != directory.path());
     // The temporary name is gone; nothing is left to clean up.
     let _ = directory.keep();
     Ok(())
@@ -137,12 +181,12 @@ pub fn rename_directory(directory: TempDir, path: &Path) -> io::Result<()> {
 
 /// Moves everything in a complete temporary folder up into the one that it lies in.
 pub fn move_up(directory: TempDir, path: &Path) -> io::Result<()> {
-    let mut temporaries = temporaries();
+    let mut unfinished = unfinished();
     for entry in fs::read_dir(directory.path())? {
         let entry = entry?;
         fs::rename(entry.path(), path.join(entry.file_name()))?;
     }
-    temporaries.retain(|known| known != directory.path());
+    unfinished.paths.retain(|known| known != directory.path());
     directory.close()
 }
 

@@ -81,6 +81,10 @@ fn an_input_is_never_overwritten() {
     let commands: Vec<(&str, &str)> =
         commands.iter().map(|(command, path)| (command.as_str(), *path)).collect();
     refused(&sandbox, &commands, "which would be lost");
+    // Nor is a result beside the parts of a checkpoint.
+    sandbox.write("tf/out.safetensors", safetensors(Stream::Rgb, 2));
+    let run = sandbox.i3d("convert tf tf/out.safetensors").exits(2);
+    assert!(run.errors()[0].starts_with("tf/model.ckpt"), "{run:?}");
     // A result that lies beside the pictures is none of them, and nothing else is read either.
     sandbox.write("pics/old.json", "{}");
     std::fs::remove_file(sandbox.path("pics/1.gif")).expect("it is there");
@@ -96,7 +100,9 @@ fn an_input_by_another_name_is_an_input() {
     sandbox.gif("a.gif", 4);
     std::fs::hard_link(sandbox.path("a.gif"), sandbox.path("hard.json")).expect("a link");
     symlink("a.gif", sandbox.path("soft.json")).expect("a link");
-    symlink(".", sandbox.path("here")).expect("a link");
+    sandbox.gif("real.gif", 4);
+    sandbox.write("real/a.gif", sandbox.read("real.gif"));
+    symlink("real", sandbox.path("here")).expect("a link");
     clips(&sandbox, 2);
     sandbox.write("run/any.txt", "");
     symlink("../clips/rising/00.gif", sandbox.path("run/train.jsonl")).expect("a link");
@@ -110,7 +116,7 @@ fn an_input_by_another_name_is_an_input() {
             (&format!("{classify} a.gif --json hard.json"), "hard.json"),
             (&format!("{classify} a.gif --json soft.json"), "soft.json"),
             (&format!("{classify} soft.json --json a.gif"), "a.gif"),
-            (&format!("{classify} here/a.gif --json a.gif"), "a.gif"),
+            (&format!("{classify} here/a.gif --json real/a.gif"), "real/a.gif"),
             ("flow hard.json -o a.gif", "a.gif"),
             ("train clips -o run --overwrite", "run/train.jsonl"),
             ("train lists/list.csv -o run --overwrite", "run/train.jsonl"),
@@ -124,7 +130,7 @@ fn two_outputs_are_two_files() {
     let sandbox = Sandbox::with_weights();
     sandbox.write("a.npy", npy(9, 3));
     sandbox.write("there.json", "{}");
-    let classify = "classify a.npy --rgb rgb.safetensors --timeline --window 9 --overwrite";
+    let classify = "classify a.npy --rgb rgb.safetensors --timeline --window 9 --step 9 --overwrite";
     std::fs::create_dir(sandbox.path("sub")).expect("a folder");
     let mut commands = vec![
         (format!("{classify} --csv new --json new"), "new"),
@@ -160,12 +166,13 @@ fn a_file_of_another_kind_is_replaced_on_demand_alone() {
     let sandbox = Sandbox::with_weights();
     sandbox.write("a.npy", npy(9, 3));
     sandbox.gif("a.gif", 4);
+    sandbox.write("b.npy", npy(9, 3));
     sandbox.video("film.mp4", 9);
     sandbox.write("notes.txt", "Dear all,\n\nhere is what I saw.\n");
     sandbox.write("package.toml", "[package]\nname = \"x\"\n");
-    sandbox.write("run/train.jsonl", "words");
+    sandbox.write("run/train.jsonl", sandbox.read("a.gif"));
     clips(&sandbox, 2);
-    let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9";
+    let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --step 9";
     let commands = [
         (format!("{classify} --json film.mp4"), "film.mp4"),
         (format!("{classify} --json notes.txt"), "notes.txt"),
@@ -175,7 +182,7 @@ fn a_file_of_another_kind_is_replaced_on_demand_alone() {
         (format!("{classify} --srt film.mp4"), "film.mp4"),
         (format!("{classify} --vtt a.gif"), "a.gif"),
         ("convert rgb.safetensors film.mp4".into(), "film.mp4"),
-        ("convert rgb.safetensors a.npy".into(), "a.npy"),
+        ("convert rgb.safetensors b.npy".into(), "b.npy"),
         ("dump a.npy --rgb rgb.safetensors --endpoint input -o notes.txt".into(), "notes.txt"),
         ("train clips -o run".into(), "run/train.jsonl"),
     ];
@@ -196,7 +203,7 @@ fn an_earlier_result_and_an_empty_file_are_replaced() {
     let sandbox = Sandbox::with_weights();
     sandbox.write("a.npy", npy(9, 3));
     sandbox.gif("a.gif", 4);
-    let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9";
+    let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --step 9";
     let commands = [
         format!("{classify} --json x --csv y --srt z --vtt w"),
         "convert rgb.safetensors c".into(),

@@ -39,8 +39,8 @@ fn is_device(sandbox: &Sandbox, name: &str) -> bool {
 const COMMANDS: [&str; 9] = [
     "classify a.npy --device cpu --rgb rgb.safetensors --json",
     "classify a.npy --device cpu --rgb rgb.safetensors --csv",
-    "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --srt",
-    "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --vtt",
+    "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --step 9 --srt",
+    "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --step 9 --vtt",
     "convert rgb.safetensors",
     "dump a.npy --device cpu --rgb rgb.safetensors --endpoint Logits -o",
     "flow a.gif --short-side 32 -o",
@@ -68,10 +68,10 @@ fn a_device_is_written_to_as_it_is() {
     // These are folders.
     sandbox
         .i3d("synth null")
-        .fails(2, "null: it is no folder; give a new folder, or a name that ends in .mp4 or .gif");
+        .fails(2, "null: it is not a folder; give a new folder, or a name that ends in .mp4 or .gif");
     sandbox
         .i3d("train clips -o null")
-        .fails(2, "null: cannot be written, because it is no folder; give the name of a folder");
+        .fails(2, "null: cannot be written, because it is not a folder; give the name of a folder");
     assert!(is_device(&sandbox, "null"));
 }
 
@@ -141,7 +141,7 @@ fn a_pipe_without_a_reader_and_a_socket_are_told() {
 #[test]
 fn standard_output_has_several_names() {
     let sandbox = sandbox();
-    let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9";
+    let classify = "classify a.npy --device cpu --rgb rgb.safetensors --timeline --window 9 --step 9";
     let names = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
     let names = names.into_iter().filter(|name| *name == "-" || std::path::Path::new(name).exists());
     for name in names.collect::<Vec<_>>() {
@@ -185,6 +185,18 @@ fn standard_output_has_several_names() {
         .fails(2, "--csv and --srt: both go to standard output; give at most one of them as `-`");
 }
 
+#[test]
+fn a_folder_does_not_go_to_standard_output() {
+    let sandbox = sandbox();
+    let said = "-: a folder of files does not go to standard output; give the name of a folder, be it ./-";
+    for command in
+        ["synth -", "train clips -o -", "eval --dataset folder --data clips --rgb rgb.safetensors -o -"]
+    {
+        sandbox.i3d(command).fails(2, said);
+    }
+    assert!(!sandbox.path("-").exists());
+}
+
 /// The program by way of a shell, which opens files for it.
 fn shell(sandbox: &Sandbox, script: &str) -> Run {
     let mut shell = Command::new("sh");
@@ -206,7 +218,7 @@ fn files_that_the_shell_has_opened() {
         closed.errors()[0].starts_with("/dev/fd/9: cannot be written, because Bad file descriptor"),
         "{closed:?}"
     );
-    let reading = shell(&sandbox, &format!("{classify} --csv /dev/fd/6 6<a.npy")).exits(2);
+    let reading = shell(&sandbox, &format!("{classify} --csv /dev/fd/6 6<log")).exits(2);
     assert!(reading.errors()[0].starts_with("/dev/fd/6: cannot be written, because "), "{reading:?}");
     let both = shell(&sandbox, &format!("{classify} --json out.json > out.json")).exits(2);
     assert_eq!(both.errors(), ["out.json: standard output goes there too; give another file"]);
