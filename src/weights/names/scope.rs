@@ -14,6 +14,9 @@ use crate::weights::cursor::{Problem, short};
 /// As few known names as this may stand under a scope by accident: other networks have an `fc.weight` too.
 const FEW: usize = 8;
 
+/// What TensorFlow's object checkpoints put behind a name.
+const DECORATION: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
+
 static LONGEST: LazyLock<usize> = LazyLock::new(|| ROLES.keys().map(String::len).max().unwrap_or(0));
 
 /// The network of a file.
@@ -21,17 +24,28 @@ static LONGEST: LazyLock<usize> = LazyLock::new(|| ROLES.keys().map(String::len)
 pub(in crate::weights) struct Scope {
     /// What stands before its variables.
     prefix: String,
-    /// Whether any variable is known.
+    /// Whether no variable is known.
     unknown: bool,
+    /// Whether its variables are in Flax's collections, and so nothing else is.
+    collected: bool,
 }
 
 impl Scope {
     /// The name of a tensor of this network without its scope; `None` for what is beside the network.
     pub fn own<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
-        match plain(name) {
+        let plain = plain(name);
+        if self.collected && !is_collected(name, &plain) {
+            return None;
+        }
+        match plain {
             Cow::Borrowed(name) => name.strip_prefix(&*self.prefix).map(Cow::Borrowed),
             Cow::Owned(name) => name.strip_prefix(&*self.prefix).map(|name| Cow::Owned(name.into())),
         }
+    }
+
+    /// Whether a tensor is one of the network's variables.
+    pub fn knows(&self, name: &str) -> bool {
+        self.own(name).is_some_and(|own| ROLES.contains_key(&*own))
     }
 
     /// Whether a tensor belongs to this network.
@@ -50,33 +64,34 @@ impl Scope {
 /// # Errors
 /// Two networks, neither of which is a copy.
 pub(in crate::weights) fn choose<'n>(names: impl Iterator<Item = &'n str>) -> Result<Scope, Problem> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for name in names.filter(|name| !is_bookkeeping(name)) {
-        let name = plain(name);
-        let starts = starts(&name);
-        for start in starts {
-            if ROLES.contains_key(&name[start..]) {
-                *counts.entry(name[..start].to_string()).or_default() += 1;
-                break;
-            }
+    // Variables, and those of them in collections.
+    let mut counts: HashMap<String, (usize, usize)> = HashMap::new();
+    for source in names.filter(|name| !is_bookkeeping(name)) {
+        let name = plain(source);
+        if let Some(start) = starts(&name).find(|&start| ROLES.contains_key(&name[start..])) {
+            let (all, collected) = counts.entry(name[..start].to_string()).or_default();
+            *all += 1;
+            *collected += usize::from(is_collected(source, &name));
         }
     }
-    let most = counts.values().copied().max().unwrap_or(0);
+    let most = counts.values().map(|count| count.0).max().unwrap_or(0);
     // What has half as many may be a whole network as well: scales and a classifier may be missing.
-    let mut networks: Vec<(usize, String)> = counts
+    let mut networks: Vec<(usize, String, bool)> = counts
         .into_iter()
-        .filter(|&(_, count)| 2 * count >= most && count >= FEW)
-        .map(|(prefix, _)| (copy(&prefix), prefix))
+        .filter(|&(_, (count, _))| 2 * count >= most && count >= FEW)
+        .map(|(prefix, (count, collected))| (copy(&prefix), prefix, 2 * collected > count))
         .collect();
     networks.sort();
     match &networks[..] {
-        [(rank, a), (next, b), ..] if rank == next => Err(format!(
+        [(rank, a, _), (next, b, _), ..] if rank == next => Err(format!(
             "holds the network twice, under `{}` and under `{}`: save each network in a file of its own",
             short(a),
             short(b)
         )),
-        [(_, prefix), ..] => Ok(Scope { prefix: prefix.clone(), unknown: false }),
-        [] => Ok(Scope { prefix: String::new(), unknown: most == 0 }),
+        [(_, prefix, collected), ..] => {
+            Ok(Scope { prefix: prefix.clone(), unknown: false, collected: *collected })
+        }
+        [] => Ok(Scope { prefix: String::new(), unknown: most == 0, collected: false }),
     }
 }
 
@@ -88,11 +103,16 @@ fn starts(name: &str) -> impl Iterator<Item = usize> {
     (first == 0).then_some(0).into_iter().chain(behind)
 }
 
+/// Whether a collection was taken out of a name.
+fn is_collected(name: &str, plain: &str) -> bool {
+    name.strip_suffix(DECORATION).unwrap_or(name).len() != plain.len()
+}
+
 /// A name without what formats add to it: the decoration of TensorFlow's object checkpoints, and Flax's collections, which
 /// split the variables of one unit.
 fn plain(name: &str) -> Cow<'_, str> {
     const COLLECTIONS: [&str; 2] = ["params", "batch_stats"];
-    let name = name.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE").unwrap_or(name);
+    let name = name.strip_suffix(DECORATION).unwrap_or(name);
     let Some(separator) = ['/', '.'].into_iter().find(|&separator| {
         let mut parts = name.split(separator);
         parts.next_back();
@@ -109,7 +129,8 @@ fn copy(prefix: &str) -> usize {
     const USUAL: [&str; 7] =
         ["state_dict", "model_state_dict", "model_state", "model", "net", "weights", "network"];
     const COPIES: [&str; 12] = [
-        "ema", "swa", "avg", "average", "averaged", "shadow", "teacher", "momentum", "target", "best", "backup", "old",
+        "ema", "swa", "avg", "average", "averaged", "shadow", "teacher", "momentum", "target", "best",
+        "backup", "old",
     ];
     let lower = prefix.to_ascii_lowercase();
     let is_copy = |part: &str| part.split('_').any(|word| COPIES.contains(&word));
@@ -128,7 +149,9 @@ mod tests {
     fn names(prefixes: &[&str]) -> Vec<String> {
         let own = |prefix: &&str| -> Vec<String> {
             let units = ["Mixed_3b.b0", "Mixed_3b.b1a", "Mixed_3b.b1b", "logits"];
-            let of = |unit: &str| ["conv3d.weight", "bn.bias", "bn.running_mean"].map(|v| format!("{prefix}{unit}.{v}"));
+            let of = |unit: &str| {
+                ["conv3d.weight", "bn.bias", "bn.running_mean"].map(|v| format!("{prefix}{unit}.{v}"))
+            };
             units.iter().flat_map(|unit| of(unit)).collect()
         };
         prefixes.iter().flat_map(own).collect()
@@ -141,7 +164,9 @@ mod tests {
 
     #[test]
     fn whatever_stands_before_known_names_is_a_scope() {
-        for prefix in ["", "module.", "_orig_mod.", "module.basenet.", "state_dict/backbone.", "a/b/c.d.e.", "net.net."] {
+        for prefix in
+            ["", "module.", "_orig_mod.", "module.basenet.", "state_dict/backbone.", "a/b/c.d.e.", "net.net."]
+        {
             assert_eq!(chosen(&[prefix], &["best_acc1", "loss", "head.fc.weight"]).as_deref(), Ok(prefix));
         }
         assert!(choose(["a", "b.c"].into_iter()).is_ok_and(|scope| scope.is_unknown()));
@@ -167,7 +192,10 @@ mod tests {
     #[test]
     fn flax_keeps_a_unit_in_two_collections() {
         assert_eq!(plain("params/Conv3d_1a_7x7/Conv_0/kernel"), "Conv3d_1a_7x7/Conv_0/kernel");
-        assert_eq!(plain("state/batch_stats/net/Mixed_3b/BatchNorm_0/mean"), "state/net/Mixed_3b/BatchNorm_0/mean");
+        assert_eq!(
+            plain("state/batch_stats/net/Mixed_3b/BatchNorm_0/mean"),
+            "state/net/Mixed_3b/BatchNorm_0/mean"
+        );
         assert_eq!(plain("a.params.b"), "a.b");
         assert_eq!(plain("model/x/.ATTRIBUTES/VARIABLE_VALUE"), "model/x");
         assert_eq!(plain("params"), "params");
