@@ -130,10 +130,14 @@ fn main() {
     write("labels", "list", b"walking\nrunning\n# a remark\n\n\"jumping, high\"\n");
     write("labels", "numbered", b"0 walking\n1 running\n");
 
-    let picture = |seed: u8| RgbaImage::from_fn(9, 7, |x, y| image::Rgba([x as u8 * seed, y as u8 * 30, seed, 255]));
-    for (name, format) in
-        [("png", ImageFormat::Png), ("jpeg", ImageFormat::Jpeg), ("webp", ImageFormat::WebP), ("bmp", ImageFormat::Bmp)]
-    {
+    let picture =
+        |seed: u8| RgbaImage::from_fn(9, 7, |x, y| image::Rgba([x as u8 * seed, y as u8 * 30, seed, 255]));
+    for (name, format) in [
+        ("png", ImageFormat::Png),
+        ("jpeg", ImageFormat::Jpeg),
+        ("webp", ImageFormat::WebP),
+        ("bmp", ImageFormat::Bmp),
+    ] {
         let mut bytes = Cursor::new(Vec::new());
         let image = DynamicImage::from(picture(20)).to_rgb8();
         image.write_to(&mut bytes, format).expect("memory takes it");

@@ -9,7 +9,18 @@ use crate::web;
 
 /// The targets, `fuzz/fuzz_targets/NAME.rs` each.
 const TARGETS: [&str; 12] = [
-    "tf_v1", "tf_index", "torch_legacy", "torch_zip", "flax", "safetensors", "npy", "npz", "nut", "probe", "pictures", "labels",
+    "tf_v1",
+    "tf_index",
+    "torch_legacy",
+    "torch_zip",
+    "flax",
+    "safetensors",
+    "npy",
+    "npz",
+    "nut",
+    "probe",
+    "pictures",
+    "labels",
 ];
 
 /// What is fuzzed, and how long each.
@@ -80,10 +91,14 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
 /// The nightly compiler and `cargo-fuzz`, where they are not there.
 fn install(shell: &Shell, tools: &std::path::Path) -> Result<()> {
     if cmd!(shell, "cargo +nightly --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
-        cmd!(shell, "rustup toolchain install nightly --profile minimal").run().context("installing a nightly compiler")?;
+        cmd!(shell, "rustup toolchain install nightly --profile minimal")
+            .run()
+            .context("installing a nightly compiler")?;
     }
     if !shell.path_exists(tools.join("bin/cargo-fuzz")) {
-        cmd!(shell, "cargo install --locked --root {tools} cargo-fuzz@0.13").run().context("installing cargo-fuzz")?;
+        cmd!(shell, "cargo install --locked --root {tools} cargo-fuzz@0.13")
+            .run()
+            .context("installing cargo-fuzz")?;
     }
     Ok(())
 }
