@@ -193,3 +193,22 @@ fn values_outside_of_the_range_are_told() {
     sandbox.write("right.npy", clip(2.0, -1.0, 3));
     assert!(!sandbox.classify("right.npy --rgb rgb.safetensors").ok().stderr.contains("warning"));
 }
+
+#[test]
+fn a_file_that_shrinks_while_it_is_read_ends_no_program() {
+    let sandbox = Sandbox::new();
+    let whole = safetensors(Stream::Rgb, 5);
+    sandbox.write("a.safetensors", &whole);
+    let path = sandbox.path("a.safetensors");
+    for run in 0..12 {
+        let child =
+            sandbox.command("convert a.safetensors out.safetensors -q").spawn().expect("the program starts");
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        for step in 0..40 {
+            file.set_len(whole.len() as u64 / (1 + (run + step) % 5)).unwrap();
+            std::thread::sleep(std::time::Duration::from_micros(300));
+        }
+        let code = child.wait_with_output().expect("the program ends").status.code();
+        assert!(matches!(code, Some(0 | 2)), "{code:?}: it was ended by a signal");
+    }
+}
