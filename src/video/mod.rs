@@ -14,6 +14,9 @@ mod cutoff;
 mod ffmpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(not(target_arch = "wasm32"))]
 mod jpeg_tail;
 #[cfg(not(target_arch = "wasm32"))]

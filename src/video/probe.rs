@@ -166,6 +166,14 @@ fn refused(format: &str) -> String {
     }
 }
 
+/// For `fuzz/`: what any output is understood as.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(bytes: &[u8]) {
+    if let Ok(output) = serde_json::from_slice(bytes) {
+        let _ = describe(&output);
+    }
+}
+
 fn describe(output: &Output) -> Result<Probe, String> {
     let kind = |stream: &Stream, kind: &str| stream.codec_type.as_deref() == Some(kind);
     let Some(stream) = choose(&output.streams) else {

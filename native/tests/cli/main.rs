@@ -18,6 +18,7 @@ mod fixtures;
 mod flow;
 mod inflate;
 mod killed;
+mod limits;
 mod models;
 mod outputs;
 mod precision;
