@@ -44,6 +44,15 @@ pub struct FrameLayout {
     pub full_range: Option<bool>,
 }
 
+/// How planes are brought upright: mirrored left to right first, where they are mirrored, then turned.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Upright {
+    /// Clockwise degrees: 0, 90, 180 or 270.
+    pub rotation: u32,
+    /// Whether left and right of the planes change places before the turn.
+    pub mirrored: bool,
+}
+
 /// How to go through a video once.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +67,12 @@ pub struct PassOptions {
     /// Whether the flow stream runs too: flow lies between two frames, so the last frame is left out.
     #[serde(default)]
     pub both_streams: bool,
+    /// Average frames per second of the video, where known.
+    #[serde(default)]
+    pub fps: Option<f64>,
+    /// Whether the container says of every frame how long it is shown; see the library's `VideoInfo`.
+    #[serde(default)]
+    pub states_durations: bool,
 }
 
 /// The page's part of a result: what it knows of the video.
@@ -144,6 +159,9 @@ export interface FrameLayout {
   fullRange?: boolean | null;
 }
 
+/** How planes are brought upright: mirrored left to right first, where they are mirrored, then turned clockwise. */
+export interface Orientation { rotation: number; mirrored: boolean }
+
 export interface PassOptions {
   /** Frames per window, at least 9. */
   window: number;
@@ -153,6 +171,10 @@ export interface PassOptions {
   previewEvery?: number;
   /** Whether the flow stream runs too: then the last frame is left out. */
   bothStreams?: boolean;
+  /** Average frames per second of the video, where known. */
+  fps?: number | null;
+  /** Whether the container says of every frame how long it is shown: then a long step is a still picture and not a jump. */
+  statesDurations?: boolean;
 }
 
 /** What a container says about its video. */
@@ -166,6 +188,7 @@ export interface VideoInfo {
   rotation: number;
   mirrored: boolean;
   pixel_aspect: { width: number; height: number };
+  states_durations: boolean;
   duration_seconds: number | null;
   codec: string | null;
   pixel_format: string | null;
