@@ -252,6 +252,11 @@ impl<S: FrameSource> Feed<S> {
         self.samples.decoded()
     }
 
+    /// The time of the first frame on the container's clock.
+    pub fn start_seconds(&self) -> f64 {
+        self.samples.start_seconds()
+    }
+
     /// What broke the video in the middle, if anything did; the pictures before the break were given.
     pub fn broken(&mut self) -> Option<Error> {
         self.broken.take()

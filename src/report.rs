@@ -130,7 +130,7 @@ pub struct Top {
 /// One window of the timeline.
 #[derive(Debug, Serialize)]
 pub struct SegmentReport {
-    /// Where it begins in the video.
+    /// Where it begins, on the container's clock.
     pub start_seconds: f64,
     /// Where it ends.
     pub end_seconds: f64,
@@ -174,6 +174,8 @@ pub struct VideoSummary {
     pub pixel_aspect: PixelAspect,
     /// Length, where known.
     pub duration_seconds: Option<f64>,
+    /// Time of the first frame on the container's clock, which is the player's: it begins when the first of all streams does.
+    pub start_seconds: f64,
     /// Frames taken at the sampling rate.
     pub sampled_frames: usize,
     /// Frames of the clip that the network saw.
@@ -198,6 +200,7 @@ impl VideoSummary {
             mirrored: info.mirrored,
             pixel_aspect: info.pixel_aspect,
             duration_seconds: info.duration_seconds,
+            start_seconds: feed.start_seconds(),
             sampled_frames: feed.frames(),
             clip_frames,
             looped: clip_frames > feed.frames(),
@@ -236,7 +239,8 @@ impl Report {
         let stream = |s| result.stream(s).map(|r| Logits::new(&r.logits));
         // A model is part of the result only where its stream ran.
         let source = |s| result.stream(s).and_then(|_| parts.classifier.source(s).cloned());
-        let seconds = |frame: usize| frame as f64 / parts.fps;
+        let start = parts.video.as_ref().map_or(0.0, |video| video.start_seconds);
+        let seconds = |frame: usize| start + frame as f64 / parts.fps;
         let segment = |s: &Segment| SegmentReport {
             start_seconds: seconds(s.frames.start),
             end_seconds: seconds(s.frames.end),

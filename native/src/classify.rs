@@ -114,15 +114,15 @@ fn jobs(args: &ClassifyArgs) -> Result<Vec<Job>> {
         Job { name: names.join(" + "), parts }
     };
     let inputs = input::expand(&args.inputs)?;
-    let clip = |path: &Option<PathBuf>, stream| path.clone().map(|path| Part::clip(path, stream));
-    match (&inputs[..], clip(&args.rgb_clip, Stream::Rgb), clip(&args.flow_clip, Stream::Flow)) {
+    let clip = |path: &Option<PathBuf>, stream| path.clone().map(|path| Part::clip(path, stream)).transpose();
+    match (&inputs[..], clip(&args.rgb_clip, Stream::Rgb)?, clip(&args.flow_clip, Stream::Flow)?) {
         ([], None, None) => Err(Error::Usage(
             "nothing to classify; give a video, a GIF, a folder of images, a quoted glob, or a .npy/.npz clip".into(),
         )),
-        (_, None, None) => Ok(inputs.into_iter().map(|path| job(vec![Part::new(path)])).collect()),
+        (_, None, None) => inputs.into_iter().map(|path| Ok(job(vec![Part::new(path)?]))).collect(),
         ([], rgb, flow) => Ok(vec![job(rgb.into_iter().chain(flow).collect())]),
         ([input], None, Some(flow)) => {
-            let rgb = Part { expected: Some(Stream::Rgb), ..Part::new(input.clone()) };
+            let rgb = Part { expected: Some(Stream::Rgb), ..Part::new(input.clone())? };
             Ok(vec![job(vec![rgb, flow])])
         }
         _ => Err(Error::Usage(

@@ -27,7 +27,7 @@ fn tolerance(precision: Precision) -> f64 {
 pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
     let last = args.until.as_deref().unwrap_or(LOGITS);
     check_endpoint(last)?;
-    let part = Part::new(args.input.clone());
+    let part = Part::new(args.input.clone())?;
     let streams = networks::wanted(&args.weights, [&part]);
     let (loaded, names, first) = {
         let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;

@@ -1,5 +1,7 @@
 //! Inputs to clips: arrays as they are, videos sampled and preprocessed.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use i3d::classifier::Classifier;
@@ -14,6 +16,7 @@ use i3d::{Error, Result};
 
 use crate::args::{ClipArgs, FlowArgs, Frames};
 use crate::checkpoint::read_file;
+use crate::spool::Readable;
 use crate::talk::{Talk, Unit};
 
 /// Frames of a clip when nobody asks for another number: DeepMind tested on the first 250.
@@ -37,8 +40,10 @@ pub struct Loaded {
 /// One file or folder that becomes one clip.
 #[derive(Debug, Clone)]
 pub struct Part {
+    /// What it was called.
+    name: PathBuf,
     /// Where it is.
-    pub path: PathBuf,
+    file: Readable,
     /// Whether it is an array, not a video.
     pub array: bool,
     /// The stream that it must be of, where somebody said so.
@@ -46,21 +51,53 @@ pub struct Part {
 }
 
 impl Part {
-    /// A video or, by its name, an array.
-    pub fn new(path: PathBuf) -> Part {
+    /// A video or, by its name or by the first bytes of a pipe, an array.
+    ///
+    /// # Errors
+    /// See [`Readable::open`].
+    pub fn new(path: PathBuf) -> Result<Part> {
+        let file = Readable::open(&path)?;
         let extension = path.extension().map(|e| e.to_ascii_lowercase());
-        let array = extension.is_some_and(|e| e == "npy" || e == "npz");
-        Part { path, array, expected: None }
+        let array = extension.is_some_and(|e| e == "npy" || e == "npz")
+            || (file.path != path && begins_like_an_array(&file.path));
+        Ok(Part { name: path, file, array, expected: None })
     }
 
     /// An array for a stream.
-    pub fn clip(path: PathBuf, stream: Stream) -> Part {
-        Part { path, array: true, expected: Some(stream) }
+    ///
+    /// # Errors
+    /// See [`Readable::open`].
+    pub fn clip(path: PathBuf, stream: Stream) -> Result<Part> {
+        let file = Readable::open(&path)?;
+        Ok(Part { name: path, file, array: true, expected: Some(stream) })
+    }
+
+    /// Where its bytes are.
+    pub fn path(&self) -> &Path {
+        &self.file.path
     }
 
     /// Its name in messages.
     pub fn name(&self) -> String {
-        self.path.display().to_string()
+        self.name.display().to_string()
+    }
+
+    /// Opens the video.
+    ///
+    /// # Errors
+    /// What is not a video, by the name that was given.
+    pub fn open(&self) -> Result<Box<dyn FrameSource + Send>> {
+        video::open(self.path()).map_err(|error| self.named(error))
+    }
+
+    /// The error of a copy with the name of what it is a copy of.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Video { place, problem } if place == self.path().display().to_string() => {
+                Error::video(self.name(), problem)
+            }
+            other => other,
+        }
     }
 
     /// The stream it is of; of a video RGB. An array that nobody said anything about is read for it, and one that
@@ -73,8 +110,15 @@ impl Part {
     }
 
     fn read(&self) -> Result<Clip> {
-        Clip::from_bytes(&self.name(), &read_file(&self.path)?, self.expected)
+        Clip::from_bytes(&self.name(), &read_file(self.path())?, self.expected)
     }
+}
+
+/// Whether a file begins as `.npy` or `.npz` do.
+fn begins_like_an_array(path: &Path) -> bool {
+    let mut start = [0; 6];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && (start == *b"\x93NUMPY" || start.starts_with(b"PK\x03\x04"))
 }
 
 /// The clip of one part, for a network that is there; a video is seen by `stream`.
@@ -90,7 +134,7 @@ pub fn load(
         true => load_array(part, args.frames, talk)?,
         false => {
             let options = feed_options(&[stream], args, flow, classifier)?;
-            let mut feed = Feed::new(video::open(&part.path)?, &[stream], options)?;
+            let mut feed = Feed::new(part.open()?, &[stream], options)?;
             let bar = talk.bar("decoding", feed.info().frames.unwrap_or(0), Unit::Frames);
             let mut progress = |frames| bar.set_position(frames as u64);
             let clips = pollster::block_on(feed.clips(classifier.device(), &mut progress));
@@ -130,7 +174,7 @@ impl From<&FlowArgs> for FlowChoice {
 pub fn about(part: &Part, error: Error) -> Error {
     match error {
         Error::Video { place, problem } if place == "video" => Error::video(part.name(), problem),
-        other => other,
+        other => part.named(other),
     }
 }
 
@@ -242,7 +286,7 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut inputs = Vec::new();
     for argument in arguments {
         let text = argument.to_string_lossy();
-        if argument.exists() || !text.contains(['*', '?', '[']) {
+        if argument == Path::new("-") || argument.exists() || !text.contains(['*', '?', '[']) {
             inputs.push(argument.clone());
             continue;
         }

@@ -20,6 +20,7 @@ mod output;
 mod protocol;
 mod run;
 mod selftest;
+mod spool;
 mod stages;
 mod synth;
 mod systems;
@@ -49,6 +50,7 @@ fn main() -> std::process::ExitCode {
         .init();
     // Without a handler the program ends just the same, but may leave a temporary file behind.
     let _ = ctrlc::set_handler(|| {
+        i3d::video::end_decoders();
         output::remove_temporaries();
         std::process::exit(INTERRUPTED);
     });

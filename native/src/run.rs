@@ -87,7 +87,7 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
     if !is_input {
         check_endpoint(&args.endpoint)?;
     }
-    let part = Part::new(args.input.clone());
+    let part = Part::new(args.input.clone())?;
     let streams = networks::wanted(&args.weights, [&part]);
     let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
     let stream = streams.each().next().unwrap_or(Stream::Rgb);

@@ -79,7 +79,7 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
         None => {
             // Padding depends on the length, so a clip in tiles needs to know it beforehand.
             let spinner = talk.bar("counting frames", 0, Unit::Frames);
-            let frames = count_frames(video::open(&part.path)?, streams, feed_options)?;
+            let frames = count_frames(part.open()?, streams, feed_options)?;
             drop(spinner);
             match input::clip_frames(frames, &clip) > frames || frames <= DEFAULT_FRAMES {
                 true => held(),
@@ -87,7 +87,7 @@ pub fn watch(part: &Part, options: &Options<'_>, classifier: &mut Classifier, ta
             }
         }
     };
-    let feed = Feed::new(video::open(&part.path)?, streams, feed_options)?;
+    let feed = Feed::new(part.open()?, streams, feed_options)?;
     let flow = streams.contains(&Stream::Flow);
     let flow = flow.then(|| FlowInputs::new(feed_options, classifier.device())).transpose()?;
     let ahead = match &sink {

@@ -240,15 +240,16 @@ fn frame_from_image(image: DynamicImage, seconds: f64) -> Frame {
 }
 
 fn frame_from_rgba(image: &RgbaImage, seconds: f64) -> Frame {
-    let over_black = |value: u8, alpha: u8| ((u32::from(value) * u32::from(alpha) + 127) / 255) as u8;
-    let pixels = image.pixels().flat_map(|pixel| {
-        let [r, g, b, alpha] = pixel.0;
-        [over_black(r, alpha), over_black(g, alpha), over_black(b, alpha)]
-    });
+    let pixels = image.pixels().flat_map(|pixel| over_black(pixel.0));
     let (width, height) = (image.width() as usize, image.height() as usize);
     let mut rgb = Vec::with_capacity(width * height * 3);
     rgb.extend(pixels);
     rgb_frame(width, height, seconds, rgb)
+}
+
+/// RGB of a pixel with alpha, over black.
+pub(super) fn over_black([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
+    [r, g, b].map(|value| ((u32::from(value) * u32::from(alpha) + 127) / 255) as u8)
 }
 
 fn rgb_frame(width: usize, height: usize, seconds: f64, rgb: Vec<u8>) -> Frame {

@@ -5,174 +5,157 @@
 //! middle are scaled by ffmpeg to the size of the first. Interlaced video is taken as it is, and high dynamic range
 //! is not mapped to standard range.
 
+use super::complaints::{Complaints, Pictures};
+use super::cutoff::is_cut_off;
 use super::nut::NutReader;
 use super::probe::{Planes, Probe, probe};
+use super::process::{Process, lines};
+use super::tools::{Input, Tools};
 use super::{Frame, FrameSource, Pixels, VideoInfo};
 use crate::error::{Error, Result};
-use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufReader, ErrorKind};
+use std::process::ChildStdout;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-/// Where `ffmpeg` and `ffprobe` are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tools {
-    /// The decoder: a path, or a name to look for on the search path.
-    pub ffmpeg: PathBuf,
-    /// The program that describes files.
-    pub ffprobe: PathBuf,
-}
-
-impl Default for Tools {
-    fn default() -> Self {
-        Tools { ffmpeg: "ffmpeg".into(), ffprobe: "ffprobe".into() }
-    }
-}
-
-impl Tools {
-    /// The programs named by the environment variables `I3D_FFMPEG` and `I3D_FFPROBE`, else those on the search path.
-    pub fn from_env() -> Self {
-        let or = |variable, default: PathBuf| std::env::var_os(variable).map_or(default, PathBuf::from);
-        let Tools { ffmpeg, ffprobe } = Tools::default();
-        Tools { ffmpeg: or("I3D_FFMPEG", ffmpeg), ffprobe: or("I3D_FFPROBE", ffprobe) }
-    }
-
-    pub(super) fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        // With colours forced on, ffmpeg's messages would be full of escape sequences.
-        command.env("AV_LOG_FORCE_NOCOLOR", "1").env_remove("AV_LOG_FORCE_COLOR").env_remove("FFREPORT");
-        command
-    }
-
-    pub(super) fn cannot_start(&self, program: &Path, error: std::io::Error, path: &Path) -> Error {
-        let program = program.display();
-        let problem = match error.kind() {
-            ErrorKind::NotFound => format!(
-                "decoding video needs ffmpeg, and `{program}` was not found; install it (Debian and Ubuntu: \
-                 `sudo apt install ffmpeg`, Fedora: `sudo dnf install ffmpeg-free`, macOS: `brew install ffmpeg`, \
-                 Windows: `winget install Gyan.FFmpeg`) or name it in I3D_FFMPEG and I3D_FFPROBE"
-            ),
-            _ => {
-                format!("`{program}` cannot be started ({error}); name ffmpeg in I3D_FFMPEG and I3D_FFPROBE")
-            }
-        };
-        Error::video(path.display(), problem)
-    }
-}
-
-/// The path as an argument that ffmpeg cannot take for an option or a protocol.
-pub(super) fn input_argument(path: &Path) -> OsString {
-    let mut argument = OsString::from("file:");
-    argument.push(path);
-    argument
-}
+/// Frames that are read ahead.
+const AHEAD: usize = 2;
 
 /// A running ffmpeg and the frames that come out of it.
 pub struct Ffmpeg {
     place: String,
+    input: Input,
     probe: Probe,
-    child: Child,
-    frames: Option<NutReader<BufReader<ChildStdout>>>,
-    stderr: Option<JoinHandle<Complaints>>,
+    patience: Duration,
+    process: Process,
+    frames: Option<Receiver<Message>>,
+    complaints: Arc<Mutex<Complaints>>,
+    listener: Option<JoinHandle<()>>,
     delivered: u64,
     first_seconds: f64,
     last_seconds: f64,
 }
 
+/// What comes through the pipe.
+enum Message {
+    /// The stream begins: width and height of its frames.
+    Size(u64, u64),
+    /// A frame: its time and its bytes.
+    Frame(f64, Vec<u8>),
+    /// The pipe broke.
+    Broken(std::io::Error),
+}
+
 impl Ffmpeg {
     /// Describes the file and starts decoding it.
-    pub fn open(tools: &Tools, path: &Path) -> Result<Self> {
-        let probe = probe(tools, path)?;
-        let mut child = tools
-            .command(&tools.ffmpeg)
-            .args(arguments(&probe, path))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| tools.cannot_start(&tools.ffmpeg, error, path))?;
-        // A thread drains the messages: a full pipe would stop ffmpeg.
-        let name = path.to_path_buf();
-        let stderr =
-            child.stderr.take().map(|pipe| std::thread::spawn(move || Complaints::read(pipe, &name)));
-        let stdout = child.stdout.take();
+    pub fn open(tools: &Tools, place: &str, input: Input) -> Result<Self> {
+        let probe = probe(tools, place, &input)?;
+        let mut command = tools.command(&tools.ffmpeg);
+        command.args(["-nostdin", "-nostats", "-loglevel", "repeat+level+error", "-noautorotate"]);
+        command.args(tools.input(&input)).args(output_arguments(&probe));
+        let process = Process::start(&mut command);
+        let mut process = process.map_err(|error| tools.cannot_start(&tools.ffmpeg, error, place))?;
+        let unreadable = |error| Error::video(place, format!("ffmpeg cannot be read: {error}"));
+        let stdout = process.stdout().map_err(unreadable)?;
+        let stderr = process.stderr().map_err(unreadable)?;
+
+        let complaints = Arc::new(Mutex::new(Complaints::default()));
+        let shown = Arc::new(AtomicBool::new(false));
+        let pictures = Pictures { codec: probe.info.codec.clone().unwrap_or_default(), stream: probe.stream };
+        let (sink, own, seen) = (Arc::clone(&complaints), input.clone(), Arc::clone(&shown));
+        let listener = lines(stderr, move |line| {
+            let mut complaints = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            complaints.hear(line, &own, Some(&pictures), seen.load(Ordering::Relaxed));
+        });
+        let (sender, frames) = sync_channel(AHEAD);
+        let (bytes, ticks) = (frame_bytes(&probe) as u64, probe.time_base);
+        std::thread::spawn(move || read(stdout, bytes, ticks, &sender, &shown));
         let mut ffmpeg = Ffmpeg {
-            place: path.display().to_string(),
+            place: place.to_owned(),
+            input,
             probe,
-            child,
-            frames: None,
-            stderr,
+            patience: tools.patience,
+            process,
+            frames: Some(frames),
+            complaints,
+            listener: Some(listener),
             delivered: 0,
             first_seconds: 0.0,
             last_seconds: 0.0,
         };
-        let Some(stdout) = stdout else {
-            return Err(Error::video(&ffmpeg.place, "the output of ffmpeg cannot be read"));
-        };
-        match NutReader::new(BufReader::with_capacity(1 << 18, stdout)) {
-            Ok(reader) => {
+        match ffmpeg.next_message()? {
+            Some(Message::Size(w, h)) => {
                 let (width, height) = (ffmpeg.probe.info.width, ffmpeg.probe.info.height);
-                if reader.size() != (width as u64, height as u64) {
-                    let (w, h) = reader.size();
-                    let problem =
-                        format!("ffmpeg delivers {w}x{h} pixels where ffprobe announced {width}x{height}");
-                    return Err(Error::video(&ffmpeg.place, problem));
+                if (w, h) == (width as u64, height as u64) {
+                    return Ok(ffmpeg);
                 }
-                ffmpeg.frames = Some(reader);
-                Ok(ffmpeg)
+                let problem =
+                    format!("ffmpeg delivers {w}x{h} pixels where ffprobe announced {width}x{height}");
+                Err(Error::video(place, problem))
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                Err(ffmpeg.end(None).unwrap_or_else(|| {
-                    Error::video(&ffmpeg.place, "no frame could be decoded, and ffmpeg does not say why")
-                }))
+            Some(Message::Broken(error)) if error.kind() != ErrorKind::UnexpectedEof => {
+                Err(Error::video(place, error))
             }
-            Err(error) => Err(Error::video(&ffmpeg.place, error)),
+            _ => Err(ffmpeg.end(None).unwrap_or_else(|| {
+                Error::video(place, "no frame could be decoded, and ffmpeg does not say why")
+            })),
+        }
+    }
+
+    /// The next message, waiting as long as patience allows; nothing behind the last.
+    fn next_message(&mut self) -> Result<Option<Message>> {
+        let Some(frames) = &self.frames else { return Ok(None) };
+        match frames.recv_timeout(self.patience) {
+            Ok(message) => Ok(Some(message)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                self.frames = None;
+                self.process.end();
+                let (seconds, frames) = (self.patience.as_secs(), self.delivered);
+                let problem = format!(
+                    "ffmpeg gave nothing for {seconds} s after {frames} frames and was ended; the file is probably damaged, \
+                     or set I3D_DECODER_SECONDS higher"
+                );
+                Err(Error::video(&self.place, problem))
+            }
         }
     }
 
     fn frame(&self, seconds: f64, data: Vec<u8>) -> Result<Frame> {
         let VideoInfo { width, height, .. } = self.probe.info;
-        let chroma = width.div_ceil(2) * height.div_ceil(2);
-        let expected = self.frame_bytes();
+        let expected = frame_bytes(&self.probe);
         if data.len() != expected {
             let found = data.len();
             let problem = format!("ffmpeg delivered a frame of {found} bytes where {expected} were expected");
             return Err(Error::video(&self.place, problem));
         }
-        let pixels = match self.probe.planes {
-            Planes::Rgb => Pixels::Rgb(data),
-            Planes::Luma => Pixels::I420 { y: data, u: vec![128; chroma], v: vec![128; chroma] },
-            Planes::I420 => {
-                let mut y = data;
-                let mut u = y.split_off(width * height);
-                let v = u.split_off(chroma);
-                y.shrink_to_fit();
-                Pixels::I420 { y, u, v }
-            }
-        };
+        let pixels = pixels(&self.probe, data);
         let Probe { color, orientation, pixel_aspect, .. } = self.probe;
         Ok(Frame { width, height, seconds, pixels, color, orientation, pixel_aspect })
-    }
-
-    fn frame_bytes(&self) -> usize {
-        let VideoInfo { width, height, .. } = self.probe.info;
-        match self.probe.planes {
-            Planes::Rgb => width * height * 3,
-            Planes::Luma => width * height,
-            Planes::I420 => width * height + 2 * width.div_ceil(2) * height.div_ceil(2),
-        }
     }
 
     /// Waits for ffmpeg and says what went wrong, if anything did. `broken` is what the pipe had to say.
     fn end(&mut self, broken: Option<std::io::Error>) -> Option<Error> {
         self.frames = None;
-        let status = self.child.wait();
-        let complaints = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let status = self.process.wait(self.patience);
+        if let Some(listener) = self.listener.take() {
+            // It ends with the pipe; a thread that panicked has said all that it will.
+            let _ = listener.join();
+        }
+        let complaints = std::mem::take(&mut *self.complaints.lock().unwrap_or_else(PoisonError::into_inner));
         let failed = !matches!(&status, Ok(status) if status.success());
-        let short = self.is_short();
-        if !failed && !short && complaints.lines.is_empty() && broken.is_none() && self.delivered > 0 {
+        let short = self.is_short(&complaints);
+        if !failed && !short && !complaints.damaged && broken.is_none() && self.delivered > 0 {
+            if complaints.headless {
+                log::warn!(
+                    "{}: the recording begins in the middle; its first pictures could not be decoded and are left out",
+                    self.place
+                );
+            }
             return None;
         }
         let words = match (complaints.words(), broken, status) {
@@ -201,17 +184,22 @@ impl Ffmpeg {
         Some(Error::video(&self.place, problem))
     }
 
-    /// True where clearly less came than the container promised. A container may count frames that an edit list
-    /// hides, and the last picture may stand for long, so both the count and the time must fall short.
-    fn is_short(&self) -> bool {
+    /// True where clearly less came than the container promised.
+    ///
+    /// A promise of time alone proves nothing: the last picture may stand for long, and a tag may state the end of the stream
+    /// instead of its length. So it counts only where the file is cut off or ffmpeg complains. A count of frames proves nothing
+    /// where an edit list hides some; so the time must fall short too.
+    fn is_short(&self, complaints: &Complaints) -> bool {
         let few =
             self.probe.info.frames.map(|promised| (self.delivered as f64) < promised as f64 * 0.98 - 2.0);
-        let early = self.probe.stream_seconds.map(|promised| {
-            let shown =
-                self.last_seconds - self.first_seconds + self.probe.info.fps.map_or(0.0, |fps| 1.0 / fps);
-            shown < promised * 0.95 - 0.5
-        });
-        few.or(early).unwrap_or(false) && early.unwrap_or(true)
+        let step = self.probe.info.fps.map_or(0.0, |fps| 1.0 / fps);
+        let shown = self.last_seconds - self.first_seconds.min(0.0) + step;
+        let early = self.probe.stream_seconds.map(|promised| shown < promised * 0.95 - 0.5);
+        match (few, early) {
+            (Some(few), early) => few && early.unwrap_or(true),
+            (None, Some(true)) => !complaints.is_empty() || is_cut_off(&self.input.path).unwrap_or(false),
+            (None, _) => false,
+        }
     }
 }
 
@@ -221,12 +209,11 @@ impl FrameSource for Ffmpeg {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>> {
-        let limit = self.frame_bytes() as u64;
-        let Some(reader) = &mut self.frames else {
+        if self.frames.is_none() {
             return Ok(None);
-        };
-        let broken = match reader.next_frame(limit) {
-            Ok(Some((seconds, data))) => {
+        }
+        let broken = match self.next_message()? {
+            Some(Message::Frame(seconds, data)) => {
                 let frame = self.frame(seconds, data).inspect_err(|_| self.frames = None)?;
                 if self.delivered == 0 {
                     self.first_seconds = seconds;
@@ -235,51 +222,175 @@ impl FrameSource for Ffmpeg {
                 self.delivered += 1;
                 return Ok(Some(frame));
             }
-            Ok(None) => None,
-            Err(error) => Some(error),
+            Some(Message::Broken(error)) => Some(error),
+            Some(Message::Size(..)) | None => None,
         };
-        match self.end(broken) {
-            Some(error) => Err(error),
-            None => Ok(None),
+        self.end(broken).map_or(Ok(None), Err)
+    }
+}
+
+/// Hands over what comes through the pipe, until its end or until nobody takes it.
+/// `ticks` is the time base of the stream, which frame times are coded in.
+fn read(
+    stdout: ChildStdout,
+    frame_bytes: u64,
+    ticks: (u64, u64),
+    sender: &SyncSender<Message>,
+    shown: &AtomicBool,
+) {
+    let broken = |error| {
+        // An error means that nobody listens any more.
+        let _ = sender.send(Message::Broken(error));
+    };
+    let mut reader = match NutReader::new(BufReader::with_capacity(1 << 18, stdout)) {
+        Ok(reader) => reader,
+        Err(error) => return broken(error),
+    };
+    let (width, height) = reader.size();
+    if sender.send(Message::Size(width, height)).is_err() {
+        return;
+    }
+    let mut times = Times::default();
+    // The muxer takes a finer time base where that of the file is coarse.
+    let (numerator, denominator) = reader.time_base();
+    let finer = u128::from(ticks.0) * u128::from(denominator) / (u128::from(ticks.1) * u128::from(numerator));
+    let finer = i64::try_from(finer).unwrap_or(1).max(1);
+    loop {
+        match reader.next_frame(frame_bytes) {
+            Ok(Some(frame)) => {
+                shown.store(true, Ordering::Relaxed);
+                let seconds = times.decode(frame.ticks / finer) as f64 * ticks.0 as f64 / ticks.1 as f64;
+                if sender.send(Message::Frame(seconds, frame.data)).is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => return broken(error),
         }
     }
 }
 
-impl Drop for Ffmpeg {
-    fn drop(&mut self) {
-        // Errors mean that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// Undoes [`TIMES`].
+#[derive(Debug)]
+struct Times {
+    coded: i64,
+    ticks: i64,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times { coded: -1, ticks: 0 }
     }
 }
 
-/// The command line of ffmpeg.
-fn arguments(probe: &Probe, path: &Path) -> Vec<OsString> {
+impl Times {
+    /// The time of the next frame, which stands in the stream as `coded`.
+    fn decode(&mut self, coded: i64) -> i64 {
+        let step = coded.saturating_sub(self.coded).saturating_sub(1);
+        self.coded = coded;
+        let (half, odd) = (step >> 1, step & 1);
+        self.ticks = self.ticks.saturating_add(if odd == 1 { -half - 1 } else { half });
+        self.ticks
+    }
+}
+
+/// Frame times on their way through ffmpeg. Its muxers take rising times alone, and it drops or moves frames whose times are equal or go
+/// back. So each frame is given a time that lies after the one before by one tick and the zigzag code of the step between their own
+/// times: 0, -1, 1, -2, 2 become 0, 1, 2, 3, 4. A frame without a time has that of the frame before, `0` in these registers: 0 the last
+/// time, 1 this time, 2 the step.
+const TIMES: &str = "setpts='st(1,if(isnan(PTS),ld(0),PTS));st(2,ld(1)-ld(0));st(0,ld(1));\
+     if(isnan(PREV_OUTPTS),-1,PREV_OUTPTS)+1+if(lt(ld(2),0),-2*ld(2)-1,2*ld(2))'";
+
+/// Bytes of a frame in the pipe.
+fn frame_bytes(probe: &Probe) -> usize {
+    let VideoInfo { width, height, .. } = probe.info;
+    let (luma, chroma) = (width * height, width.div_ceil(2) * height.div_ceil(2));
+    match (probe.planes, probe.alpha) {
+        (Planes::Rgb, alpha) => luma * if alpha { 4 } else { 3 },
+        (Planes::Luma, false) => luma,
+        (Planes::I420, false) => luma + 2 * chroma,
+        // Grey with alpha comes with its neutral chroma.
+        (Planes::Luma | Planes::I420, true) => 2 * luma + 2 * chroma,
+    }
+}
+
+/// The samples of a frame, transparent parts over black.
+fn pixels(probe: &Probe, mut data: Vec<u8>) -> Pixels {
+    let VideoInfo { width, height, .. } = probe.info;
+    let chroma = width.div_ceil(2) * height.div_ceil(2);
+    if probe.planes == Planes::Rgb {
+        if probe.alpha {
+            data = data
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .flat_map(|&pixel| super::animation::over_black(pixel))
+                .collect();
+        }
+        return Pixels::Rgb(data);
+    }
+    if (probe.planes, probe.alpha) == (Planes::Luma, false) {
+        return Pixels::I420 { y: data, u: vec![128; chroma], v: vec![128; chroma] };
+    }
+    let mut y = data;
+    let mut u = y.split_off(width * height);
+    let mut v = u.split_off(chroma);
+    let alpha = v.split_off(chroma);
+    y.shrink_to_fit();
+    if probe.alpha {
+        planes_over_black(
+            width,
+            if probe.color.full_range { 0 } else { 16 },
+            &alpha,
+            [&mut y, &mut u, &mut v],
+        );
+    }
+    Pixels::I420 { y, u, v }
+}
+
+/// Planes over black: each sample moves to black by what its pixel lacks in opacity, a chroma sample by what its four pixels lack on
+/// average.
+fn planes_over_black(width: usize, black: u8, alpha: &[u8], [y, u, v]: [&mut [u8]; 3]) {
+    let mix = |value: u8, to: u8, opacity: u32| {
+        let (value, to) = (u32::from(value), u32::from(to));
+        ((value * opacity + to * (255 - opacity) + 127) / 255) as u8
+    };
+    for (value, &alpha) in y.iter_mut().zip(alpha) {
+        *value = mix(*value, black, alpha.into());
+    }
+    let columns = width.div_ceil(2);
+    let height = alpha.len() / width;
+    for (index, (u, v)) in u.iter_mut().zip(v).enumerate() {
+        let (row, column) = (2 * (index / columns), 2 * (index % columns));
+        let at =
+            |row: usize, column: usize| u32::from(alpha[row.min(height - 1) * width + column.min(width - 1)]);
+        let opacity =
+            (at(row, column) + at(row, column + 1) + at(row + 1, column) + at(row + 1, column + 1) + 2) / 4;
+        *u = mix(*u, 128, opacity);
+        *v = mix(*v, 128, opacity);
+    }
+}
+
+/// What ffmpeg does with the input.
+fn output_arguments(probe: &Probe) -> Vec<OsString> {
     let range = if probe.color.full_range { "full" } else { "limited" };
     let (width, height) = (probe.info.width, probe.info.height);
     // The scaler is told both ranges, else it squeezes full-range video into the limited range. It does nothing
     // where size and format fit already; it brings pictures that change size in the middle to the first size.
     let scale = format!("scale=w={width}:h={height}:flags=bicubic+accurate_rnd+full_chroma_int+bitexact");
-    let filter = match (probe.planes, probe.color.full_range) {
-        (Planes::I420, true) => format!("{scale}:in_range={range}:out_range={range},format=yuvj420p"),
-        (Planes::I420, false) => format!("{scale}:in_range={range}:out_range={range},format=yuv420p"),
-        (Planes::Luma, _) => format!("{scale},format=gray"),
-        (Planes::Rgb, _) => format!("{scale},format=rgb24"),
+    let ranges = format!("in_range={range}:out_range={range}");
+    let filter = match (probe.planes, probe.alpha, probe.color.full_range) {
+        (Planes::I420, false, true) => format!("{scale}:{ranges},format=yuvj420p"),
+        (Planes::I420, false, false) => format!("{scale}:{ranges},format=yuv420p"),
+        (Planes::Luma, false, _) => format!("{scale}:{ranges},format=gray"),
+        (Planes::I420 | Planes::Luma, true, _) => format!("{scale}:{ranges},format=yuva420p"),
+        (Planes::Rgb, false, _) => format!("{scale},format=rgb24"),
+        (Planes::Rgb, true, _) => format!("{scale},format=rgba"),
     };
-    let mut arguments: Vec<OsString> = [
-        "-hide_banner",
-        "-nostdin",
-        "-nostats",
-        "-loglevel",
-        "repeat+level+error",
-        "-protocol_whitelist",
-        "file",
-    ]
-    .map(OsString::from)
-    .to_vec();
-    arguments.extend(["-noautorotate", "-i"].map(OsString::from));
-    arguments.push(input_argument(path));
-    arguments.extend(["-map".into(), format!("0:{}", probe.stream).into(), "-vf".into(), filter.into()]);
+    let (numerator, denominator) = probe.time_base;
+    let filter = format!("settb={numerator}/{denominator},{TIMES},{filter}");
+    let mut arguments: Vec<OsString> =
+        vec!["-map".into(), format!("0:{}", probe.stream).into(), "-vf".into(), filter.into()];
     // NUT takes frames at any time, so ffmpeg neither repeats nor drops frames to keep a rate; the time base of the
     // file (-1, called `demux` in newer versions, which still take the number) keeps the times exact. Both hold for
     // ffmpeg 4 to 8, unlike -vsync, which goes, and -fps_mode, which came with 5.1.
@@ -288,114 +399,32 @@ fn arguments(probe: &Probe, path: &Path) -> Vec<OsString> {
     arguments
 }
 
-/// The last errors that ffmpeg printed.
-#[derive(Debug, Default)]
-struct Complaints {
-    lines: VecDeque<String>,
-}
-
-impl Complaints {
-    /// Enough to find the telling one; a broken file can print thousands.
-    const KEPT: usize = 16;
-
-    fn read(pipe: impl std::io::Read, path: &Path) -> Self {
-        let mut complaints = Complaints::default();
-        for line in BufReader::new(pipe).split(b'\n').map_while(|line| line.ok()) {
-            if let Some(line) = meaning(&String::from_utf8_lossy(&line), path) {
-                if complaints.lines.len() == Self::KEPT {
-                    complaints.lines.pop_front();
-                }
-                complaints.lines.push_back(line);
-            }
-        }
-        complaints
-    }
-
-    fn words(&self) -> Option<&str> {
-        // The summing-up at the end says less than what came before it.
-        let vague = |line: &&String| !VAGUE.iter().any(|words| line.contains(words));
-        self.lines.iter().rev().find(vague).or(self.lines.back()).map(String::as_str)
-    }
-}
-
-/// Lines that only repeat that something went wrong.
-const VAGUE: [&str; 9] = [
-    "Conversion failed",
-    "Error while decoding stream",
-    "Error while processing the decoded data",
-    "Error submitting packet to decoder",
-    "Error opening input",
-    "Error splitting the input",
-    "Task finished with error code",
-    "Terminating thread with return code",
-    "Nothing was written into output file",
-];
-
-/// Complaints about the bookkeeping of intact streams, or about our own output; they say nothing about pictures.
-const HARMLESS: [&str; 5] = [
-    "mmco: unref short failure",
-    "co located POCs unavailable",
-    "number of reference frames",
-    "non monotonically increasing dts",
-    "deprecated pixel format",
-];
-
-/// What a line of ffmpeg says, without the address of the component and the level; nothing for lines that are no
-/// error.
-fn meaning(line: &str, path: &Path) -> Option<String> {
-    let line = line.trim();
-    let (before, text) =
-        ["[error] ", "[fatal] ", "[panic] "].iter().find_map(|level| line.split_once(level))?;
-    if HARMLESS.iter().any(|words| text.contains(words)) {
-        return None;
-    }
-    // The message begins with the place already.
-    let own_name = format!("{}: ", input_argument(path).to_string_lossy());
-    let text = text.trim().trim_start_matches(own_name.as_str());
-    let component = before.trim_start_matches('[').split(" @ ").next().filter(|_| before.contains(" @ "));
-    match component {
-        // A demuxer's name is the list of all formats it reads.
-        Some(name) => Some(format!("{}: {text}", name.split(',').next().unwrap_or(name))),
-        None => Some(text.to_owned()),
-    }
-}
-
-/// The most telling of all lines that ffprobe printed; empty where it printed no error.
-pub(super) fn last_words(stderr: &str, path: &Path) -> String {
-    let complaints = Complaints::read(stderr.as_bytes(), path);
-    let invalid = |line: &&String| !line.contains("Invalid data found when processing input");
-    let telling = complaints.lines.iter().rev().find(invalid);
-    telling.or(complaints.lines.back()).cloned().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_ffmpeg() {
-        let path = Path::new("a b.mp4");
-        let says = |line| meaning(line, path);
-        assert_eq!(
-            says("[h264 @ 0x55d0] [error] error while decoding MB 1 2").as_deref(),
-            Some("h264: error while decoding MB 1 2")
-        );
-        assert_eq!(
-            says("[mov,mp4,m4a @ 0x1] [error] moov atom not found").as_deref(),
-            Some("mov: moov atom not found")
-        );
-        assert_eq!(says("[error] file:a b.mp4: Invalid data").as_deref(), Some("Invalid data"));
-        assert_eq!(says("[swscaler @ 0x1] [warning] deprecated"), None);
-        assert_eq!(says("[h264 @ 0x1] [error] mmco: unref short failure"), None);
+    fn times_go_through_ffmpeg_and_back() {
+        let times = [7i64, 7, 10, 3, -5, -5, i64::from(i32::MAX), 0];
+        // What the expression computes.
+        let (mut last, mut coded) = (0, -1);
+        let mut decoder = Times::default();
+        for time in times {
+            let step = time - last;
+            last = time;
+            let before = coded;
+            coded += 1 + if step < 0 { -2 * step - 1 } else { 2 * step };
+            assert!(coded > before, "rising");
+            assert_eq!(decoder.decode(coded), time);
+        }
     }
 
     #[test]
-    fn the_telling_line_wins() {
-        let path = Path::new("x.mp4");
-        let stderr = "[h264 @ 0x1] [error] bad slice\n[error] Error while decoding stream #0:0: Invalid data\n[fatal] Conversion failed!\n";
-        assert_eq!(Complaints::read(stderr.as_bytes(), path).words(), Some("h264: bad slice"));
-        let many = "[error] again\n".repeat(1000);
-        assert_eq!(Complaints::read(many.as_bytes(), path).lines.len(), Complaints::KEPT);
-        assert_eq!(last_words("", path), "");
+    fn transparent_planes_are_black() {
+        let (mut y, mut u, mut v) = (vec![200; 6], vec![90; 2], vec![160; 2]);
+        // The left two columns are opaque, the right one is not there.
+        planes_over_black(3, 16, &[255, 255, 0, 255, 255, 0], [&mut y, &mut u, &mut v]);
+        assert_eq!(y, [200, 200, 16, 200, 200, 16]);
+        assert_eq!((u, v), (vec![90, 128], vec![160, 128]));
     }
 }

@@ -5,20 +5,34 @@
 //! folders of pictures. [`Sampler`] turns any frame rate into a steady one.
 
 mod animation;
+mod clock;
+#[cfg(not(target_arch = "wasm32"))]
+mod complaints;
+#[cfg(not(target_arch = "wasm32"))]
+mod cutoff;
 #[cfg(not(target_arch = "wasm32"))]
 mod ffmpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 #[cfg(not(target_arch = "wasm32"))]
+mod jpeg_tail;
+#[cfg(not(target_arch = "wasm32"))]
 mod nut;
 #[cfg(not(target_arch = "wasm32"))]
 mod probe;
+#[cfg(not(target_arch = "wasm32"))]
+mod process;
 mod sampler;
+#[cfg(not(target_arch = "wasm32"))]
+mod tools;
 
 pub use animation::{Animation, from_image_bytes};
+pub use clock::Clock;
 #[cfg(not(target_arch = "wasm32"))]
-pub use ffmpeg::Tools;
+pub use process::end_decoders;
 pub use sampler::{Rate, Sampled, Sampler, Samples};
+#[cfg(not(target_arch = "wasm32"))]
+pub use tools::Tools;
 
 #[cfg(not(target_arch = "wasm32"))]
 use crate::error::Error;
@@ -248,6 +262,10 @@ pub struct VideoInfo {
     /// The shape of a pixel of the planes.
     #[serde(default)]
     pub pixel_aspect: PixelAspect,
+    /// Whether the container says of every frame how long it is shown, so that a long step between two is a still picture and not
+    /// a jump of the clock.
+    #[serde(default)]
+    pub states_durations: bool,
     /// Length, where known.
     pub duration_seconds: Option<f64>,
     /// Name of the codec, such as `h264`, `gif` or `png`.
@@ -301,8 +319,13 @@ pub fn open_with(tools: &Tools, path: &Path) -> Result<Box<dyn FrameSource + Sen
     if meta.is_file() && meta.len() == 0 {
         return Err(Error::video(place, "the file is empty (0 bytes); copy or download it again"));
     }
+    let mut input = tools::Input { path: path.to_owned(), start: 0, format: None };
     if meta.is_file() && animation::is_image(path)? {
-        return animation::open(path);
+        match jpeg_tail::behind(path).map_err(|source| Error::io(&place, source))? {
+            jpeg_tail::Tail::Picture => return animation::open(path),
+            jpeg_tail::Tail::Stream => input.format = Some("mjpeg"),
+            jpeg_tail::Tail::Video(start) => input.start = start,
+        }
     }
-    Ok(Box::new(ffmpeg::Ffmpeg::open(tools, path)?))
+    Ok(Box::new(ffmpeg::Ffmpeg::open(tools, &place.to_string(), input)?))
 }

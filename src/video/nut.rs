@@ -51,6 +51,15 @@ pub struct NutReader<R> {
     height: u64,
 }
 
+/// A frame.
+#[derive(Debug)]
+pub struct NutFrame {
+    /// Its time in units of [`NutReader::time_base`].
+    pub ticks: i64,
+    /// Its bytes.
+    pub data: Vec<u8>,
+}
+
 fn damaged(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, format!("the NUT stream from ffmpeg is damaged: {what}"))
 }
@@ -134,6 +143,11 @@ impl<R: Read> NutReader<R> {
     /// Width and height of the frames in pixels, as the container says.
     pub fn size(&self) -> (u64, u64) {
         (self.width, self.height)
+    }
+
+    /// The unit of frame times in seconds, as a fraction.
+    pub fn time_base(&self) -> (u64, u64) {
+        self.time_bases[self.time_base]
     }
 
     fn start_code_packet(&mut self, first: u8) -> io::Result<(u64, Vec<u8>)> {
@@ -251,9 +265,9 @@ impl<R: Read> NutReader<R> {
         Ok(())
     }
 
-    /// The next frame: its time in seconds and its bytes. `None` at the end of the stream; an
+    /// The next frame. `None` at the end of the stream; an
     /// [`ErrorKind::UnexpectedEof`] where it ends inside a frame. `limit` bounds the size of a frame in bytes.
-    pub fn next_frame(&mut self, limit: u64) -> io::Result<Option<(f64, Vec<u8>)>> {
+    pub fn next_frame(&mut self, limit: u64) -> io::Result<Option<NutFrame>> {
         loop {
             let mut first = [0];
             match self.input.read(&mut first) {
@@ -275,7 +289,7 @@ impl<R: Read> NutReader<R> {
         }
     }
 
-    fn frame(&mut self, first: u8, limit: u64) -> io::Result<Option<(f64, Vec<u8>)>> {
+    fn frame(&mut self, first: u8, limit: u64) -> io::Result<Option<NutFrame>> {
         let input = &mut self.input;
         let Some(&code) = self.codes.get(usize::from(first)) else {
             return Err(damaged("a frame comes before the main header"));
@@ -344,8 +358,7 @@ impl<R: Read> NutReader<R> {
         if input.take(left).read_to_end(&mut data)? as u64 != left {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        let (numerator, denominator) = self.time_bases[self.time_base];
-        Ok(Some((pts as f64 * numerator as f64 / denominator as f64, data)))
+        Ok(Some(NutFrame { ticks: pts, data }))
     }
 }
 

@@ -1,12 +1,18 @@
 //! Asks `ffprobe` what is in a file: which stream is the video, its size, colour, rotation and length.
 
-use super::ffmpeg::{Tools, input_argument, last_words};
-use super::{Color, Matrix, Orientation, PixelAspect, Rotation, VideoInfo};
+use super::complaints::Complaints;
+use super::process::{Process, lines};
+use super::tools::{Input, Tools};
+use super::{Color, MAX_PIXELS, Matrix, Orientation, PixelAspect, Rotation, VideoInfo};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::Stdio;
+use std::io::Read;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most bytes that a description may have; that of a file with a thousand streams is a tenth of it.
+const LONGEST: u64 = 16 << 20;
 
 /// How ffmpeg is to hand over the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +31,14 @@ pub struct Probe {
     pub info: VideoInfo,
     /// Index of the stream in the file.
     pub stream: usize,
+    /// The unit of its times in seconds, as a fraction.
+    pub time_base: (u64, u64),
     pub color: Color,
     pub orientation: Orientation,
     pub pixel_aspect: PixelAspect,
     pub planes: Planes,
+    /// Whether the samples have an opacity.
+    pub alpha: bool,
     /// Length of the video stream itself; the container's length may be that of the sound.
     pub stream_seconds: Option<f64>,
 }
@@ -58,6 +68,7 @@ struct Stream {
     color_range: Option<String>,
     color_space: Option<String>,
     sample_aspect_ratio: Option<String>,
+    time_base: Option<String>,
     avg_frame_rate: Option<String>,
     r_frame_rate: Option<String>,
     nb_frames: Option<String>,
@@ -70,50 +81,87 @@ struct Stream {
     side_data_list: Vec<HashMap<String, serde_json::Value>>,
 }
 
-/// Describes the video stream of `path`: the first one that is no cover picture.
-pub fn probe(tools: &Tools, path: &Path) -> Result<Probe> {
-    let place = path.display();
-    let output = tools
-        .command(&tools.ffprobe)
-        .args(["-hide_banner", "-loglevel", "level+error", "-protocol_whitelist", "file"])
-        .args(["-show_streams", "-show_format", "-print_format", "json"])
-        .arg(input_argument(path))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| tools.cannot_start(&tools.ffprobe, error, path))?;
-    if !output.status.success() {
-        let words = last_words(&String::from_utf8_lossy(&output.stderr), path);
-        let words = if words.is_empty() { format!("ffprobe ended with {}", output.status) } else { words };
-        return Err(Error::video(
-            place,
-            format!(
-                "this is no video that ffmpeg can read ({words}); give an intact video file, a GIF or a folder of pictures"
-            ),
+/// Describes the video stream of `input`, the one that ffmpeg would choose.
+pub fn probe(tools: &Tools, place: &str, input: &Input) -> Result<Probe> {
+    let mut command = tools.command(&tools.ffprobe);
+    command.args(["-loglevel", "level+error", "-show_streams", "-show_format", "-print_format", "json"]);
+    command.args(tools.input(input));
+    let process = Process::start(&mut command);
+    let mut process = process.map_err(|error| tools.cannot_start(&tools.ffprobe, error, place))?;
+    let unreadable = |error| Error::video(place, format!("ffprobe cannot be read: {error}"));
+    let (stdout, stderr) = (process.stdout().map_err(unreadable)?, process.stderr().map_err(unreadable)?);
+    let complaints = Arc::new(Mutex::new(Complaints::default()));
+    let (sink, own) = (Arc::clone(&complaints), input.clone());
+    let listener = lines(stderr, move |line| {
+        sink.lock().unwrap_or_else(PoisonError::into_inner).hear(line, &own, None, false);
+    });
+    let (sender, answer) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.take(LONGEST + 1).read_to_end(&mut bytes);
+        // An error means that nobody waits any more.
+        let _ = sender.send(read.map(|_| bytes));
+    });
+    let fail = |problem: String| Err(Error::video(place, problem));
+    let patience = tools.patience;
+    let bytes = match answer.recv_timeout(patience) {
+        Ok(bytes) => bytes.map_err(unreadable)?,
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            let seconds = patience.as_secs();
+            return fail(format!(
+                "ffprobe did not describe the file within {seconds} s and was ended; the file is probably damaged, or set \
+                 I3D_DECODER_SECONDS higher"
+            ));
+        }
+    };
+    if bytes.len() as u64 > LONGEST {
+        let program = tools.ffprobe.display();
+        return fail(format!("ffprobe describes the file without end; is {program} really ffprobe?"));
+    }
+    let status = process.wait(patience).map_err(unreadable)?;
+    // It ends with the pipe; a thread that panicked has said all that it will.
+    let _ = listener.join();
+    let complaints = std::mem::take(&mut *complaints.lock().unwrap_or_else(PoisonError::into_inner));
+    if !status.success() {
+        if let Some(format) = complaints.refused_format() {
+            return fail(refused(format));
+        }
+        let words = complaints.words().map_or_else(|| format!("ffprobe ended with {status}"), str::to_owned);
+        return fail(format!(
+            "this is not a video that ffmpeg can read ({words}); give an intact video file, a GIF or a folder of pictures"
         ));
     }
-    let output: Output = serde_json::from_slice(&output.stdout).map_err(|error| {
+    let output: Output = serde_json::from_slice(&bytes).map_err(|error| {
+        let program = tools.ffprobe.display();
         Error::video(
-            &place,
-            format!(
-                "the answer of ffprobe cannot be read ({error}); is {} really ffprobe?",
-                tools.ffprobe.display()
-            ),
+            place,
+            format!("the answer of ffprobe cannot be read ({error}); is {program} really ffprobe?"),
         )
     })?;
-    // ffmpeg plays text files as terminal art; nobody wants that classified.
-    if output.format.format_name.as_deref() == Some("tty") {
-        return Err(Error::video(
-            place,
-            "this is a text file; give a video file, a GIF or a folder of pictures",
-        ));
-    }
     describe(&output).map_err(|problem| Error::video(place, problem))
+}
+
+/// The sentence about a file whose format is not on the list.
+fn refused(format: &str) -> String {
+    match format {
+        // ffmpeg plays text files as terminal art; nobody wants that classified.
+        "tty" | "ansi" | "bin" | "xbin" | "adf" | "idf" => {
+            "this is a text file; give a video file, a GIF or a folder of pictures".into()
+        }
+        "image2" | "image2pipe" => {
+            "ffmpeg takes this name for a numbered series of pictures; give the folder, or rename the file"
+                .into()
+        }
+        _ => format!(
+            "this is not a video but a {format} file, from which ffmpeg reads other files; give those, or allow it with \
+             I3D_PLAYLISTS=1 if you trust the file"
+        ),
+    }
 }
 
 fn describe(output: &Output) -> Result<Probe, String> {
     let kind = |stream: &Stream, kind: &str| stream.codec_type.as_deref() == Some(kind);
-    let picture = |stream: &Stream| stream.disposition.get("attached_pic").is_some_and(|&set| set != 0);
-    let Some(stream) = output.streams.iter().find(|s| kind(s, "video") && !picture(s)) else {
+    let Some(stream) = choose(&output.streams) else {
         let found = match output.streams.iter().any(|s| kind(s, "audio")) {
             true => "the file has sound but no video",
             false => "the file has no video",
@@ -127,19 +175,30 @@ fn describe(output: &Output) -> Result<Probe, String> {
             "the size of the pictures is not known (codec {codec}); the file is probably cut off"
         ));
     };
+    if (width as u64).saturating_mul(height as u64) > MAX_PIXELS {
+        return Err(format!(
+            "its pictures have {width}x{height} pixels, more than the {MAX_PIXELS} that are read; scale the video down"
+        ));
+    }
     let pixel_format = stream.pix_fmt.clone().unwrap_or_default();
+    let planes = planes(&pixel_format);
+    // Where nothing is said, grey has the full range, as players have it, and Y'CbCr the limited one.
+    let full_range = match stream.color_range.as_deref() {
+        Some("pc") => true,
+        Some("tv") => false,
+        _ => pixel_format.starts_with("yuvj") || planes == Planes::Luma,
+    };
     let orientation = orientation(stream);
     let pixel_aspect = pixel_aspect(stream.sample_aspect_ratio.as_deref());
     let stream_seconds = stream.duration.as_deref().or_else(|| tag(stream, "DURATION")).and_then(seconds);
     Ok(Probe {
         stream: stream.index,
-        color: Color {
-            matrix: matrix(stream.color_space.as_deref(), height),
-            full_range: stream.color_range.as_deref() == Some("pc") || pixel_format.starts_with("yuvj"),
-        },
+        time_base: stream.time_base.as_deref().and_then(fraction).unwrap_or(TIME_BASE),
+        color: Color { matrix: matrix(stream.color_space.as_deref(), height), full_range },
         orientation,
         pixel_aspect,
-        planes: planes(&pixel_format),
+        planes,
+        alpha: has_alpha(&pixel_format),
         stream_seconds,
         info: VideoInfo {
             frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()).filter(|&n| n > 0),
@@ -149,6 +208,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
             rotation: orientation.rotation.degrees(),
             mirrored: orientation.mirrored,
             pixel_aspect,
+            states_durations: states_durations(output.format.format_name.as_deref().unwrap_or_default()),
             duration_seconds: stream_seconds.or_else(|| output.format.duration.as_deref().and_then(seconds)),
             codec,
             pixel_format: Some(pixel_format).filter(|name| !name.is_empty()),
@@ -156,12 +216,54 @@ fn describe(output: &Output) -> Result<Probe, String> {
     })
 }
 
+/// The stream that ffmpeg itself would choose: the largest picture, with an advantage for the default stream. Cover pictures, and
+/// previews of a single picture beside a video, come last; streams without a picture are none.
+fn choose(streams: &[Stream]) -> Option<&Stream> {
+    let flag = |stream: &Stream, name: &str| stream.disposition.get(name).is_some_and(|&set| set != 0);
+    let length = |stream: &Stream| {
+        stream
+            .duration
+            .as_deref()
+            .or_else(|| tag(stream, "DURATION"))
+            .and_then(seconds)
+            .unwrap_or(f64::INFINITY)
+    };
+    let videos = || streams.iter().filter(|stream| stream.codec_type.as_deref() == Some("video"));
+    let longest = videos().map(length).filter(|seconds| seconds.is_finite()).fold(0.0, f64::max);
+    let rank = |stream: &&Stream| {
+        let still = ["attached_pic", "still_image", "timed_thumbnails"].iter().any(|name| flag(stream, name));
+        let frames = stream.nb_frames.as_deref().and_then(|n| n.parse::<u64>().ok());
+        let preview = frames == Some(1) || length(stream) < (longest / 20.0).min(1.0);
+        let empty =
+            frames == Some(0) || stream.width.is_none_or(|w| w == 0) || stream.height.is_none_or(|h| h == 0);
+        let area = stream.width.unwrap_or(0).saturating_mul(stream.height.unwrap_or(0));
+        // The advantage is ffmpeg's (`map_auto_video` in ffmpeg_mux_init.c).
+        let score = area.saturating_add(if flag(stream, "default") { 5_000_000 } else { 0 });
+        (!empty, !still, !preview, score, std::cmp::Reverse(stream.index))
+    };
+    videos().filter(|stream| !flag(stream, "attached_pic")).max_by_key(rank)
+}
+
+/// Whether a container, by ffmpeg's name, says of every frame how long it is shown.
+fn states_durations(format: &str) -> bool {
+    format.split(',').any(|name| matches!(name, "mov" | "gif" | "apng" | "webp"))
+}
+
+fn has_alpha(pixel_format: &str) -> bool {
+    ["yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8"]
+        .iter()
+        .any(|prefix| pixel_format.starts_with(prefix))
+}
+
 fn planes(pixel_format: &str) -> Planes {
     const RGB: [&str; 12] =
         ["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "x2rgb", "x2bgr", "bayer", "mono"];
     if RGB.iter().any(|prefix| pixel_format.starts_with(prefix)) {
         Planes::Rgb
-    } else if pixel_format.starts_with("gray") || pixel_format.starts_with("ya") {
+    } else if pixel_format.starts_with("gray")
+        || pixel_format.starts_with("ya8")
+        || pixel_format.starts_with("ya16")
+    {
         Planes::Luma
     } else {
         Planes::I420
@@ -220,6 +322,16 @@ fn seconds(text: &str) -> Option<f64> {
         total = total * 60.0 + part.trim().parse::<f64>().ok()?;
     }
     (total.is_finite() && total > 0.0).then_some(total)
+}
+
+/// The unit where none is stated, that of MPEG.
+const TIME_BASE: (u64, u64) = (1, 90_000);
+
+/// `1/12800`; nothing where a part is zero.
+fn fraction(text: &str) -> Option<(u64, u64)> {
+    let (numerator, denominator) = text.split_once('/')?;
+    let (numerator, denominator) = (numerator.parse().ok()?, denominator.parse().ok()?);
+    (numerator > 0 && denominator > 0).then_some((numerator, denominator))
 }
 
 /// `30000/1001`; nothing for `0/0`.
@@ -293,6 +405,45 @@ mod tests {
             probe(r#""height": 8, "pix_fmt": "yuv420p10le", "color_space": "bt2020nc", "color_range": "pc""#);
         assert_eq!(p.color, Color { matrix: Matrix::Bt2020, full_range: true });
         assert_eq!(probe(r#""height": 8, "pix_fmt": "gbrp""#).planes, Planes::Rgb);
-        assert_eq!(probe(r#""height": 8, "pix_fmt": "gray10le""#).planes, Planes::Luma);
+        let p = probe(r#""height": 8, "pix_fmt": "gray10le""#);
+        assert_eq!((p.planes, p.color.full_range, p.alpha), (Planes::Luma, true, false));
+        assert!(!probe(r#""height": 8, "pix_fmt": "gray", "color_range": "tv""#).color.full_range);
+        assert!(probe(r#""height": 8, "pix_fmt": "yuva420p""#).alpha);
+    }
+
+    #[test]
+    fn the_stream_that_ffmpeg_chooses() {
+        let chosen = |streams: &[&str]| {
+            let streams = streams.iter().enumerate().map(|(index, extra)| {
+                format!(r#"{{"index": {index}, "codec_type": "video", "codec_name": "h264", {extra}}}"#)
+            });
+            let json = format!(r#"{{"streams": [{}]}}"#, streams.collect::<Vec<_>>().join(","));
+            describe(&serde_json::from_str(&json).expect("the test's JSON is right"))
+                .map(|probe| probe.stream)
+                .ok()
+        };
+        let small = r#""width": 320, "height": 240"#;
+        let large = r#""width": 640, "height": 480"#;
+        assert_eq!(chosen(&[small, large]), Some(1));
+        assert_eq!(chosen(&[small, small]), Some(0));
+        let default = r#""width": 320, "height": 240, "disposition": {"default": 1}"#;
+        assert_eq!(chosen(&[large, default]), Some(1));
+        assert_eq!(chosen(&[r#""width": 4000, "height": 3000"#, default]), Some(0));
+        assert_eq!(chosen(&[r#""width": 4000, "height": 3000, "nb_frames": "1""#, small]), Some(1));
+        assert_eq!(
+            chosen(&[
+                r#""width": 4000, "height": 3000, "tags": {"DURATION": "00:00:00.04"}"#,
+                r#""width": 4, "height": 4, "tags": {"DURATION": "00:00:09.0"}"#
+            ]),
+            Some(1)
+        );
+        assert_eq!(
+            chosen(&[r#""width": 4000, "height": 3000, "disposition": {"attached_pic": 1}"#, small]),
+            Some(1)
+        );
+        assert_eq!(chosen(&[r#""width": 0, "height": 0"#, small]), Some(1));
+        assert_eq!(chosen(&[r#""width": 4, "height": 4, "nb_frames": "1""#]), Some(0));
+        assert_eq!(chosen(&[r#""width": 4, "height": 4, "disposition": {"attached_pic": 1}"#]), None);
+        assert_eq!(chosen(&[r#""width": 4294967295, "height": 4294967295"#]), None);
     }
 }

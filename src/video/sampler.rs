@@ -1,6 +1,6 @@
 //! Turns frames at any times into frames at a steady rate, holding one frame at a time.
 
-use super::{Frame, FrameSource, VideoInfo};
+use super::{Clock, Frame, FrameSource, VideoInfo};
 use crate::error::{Error, Result};
 
 /// Two distances in time that differ by less than this are equal: browsers round frame times to microseconds, and
@@ -80,56 +80,64 @@ pub struct Sampled<F = Frame> {
 /// Streaming nearest-in-time sampling.
 ///
 /// Output `k` is the frame nearest in time to `k / fps` seconds after the first frame; of two equally near frames,
-/// the earlier. The last output is the last `k` whose time is not after the last frame. Frames that are not later
-/// than the one before (equal or backward times) are left out, except at [`Rate::Native`].
+/// the earlier. The last output is the last `k` whose time is not after the last frame. Of frames with one time the first
+/// stands, except at [`Rate::Native`], which takes every frame. Times are those of a [`Clock`], which goes on where they go back or
+/// jump.
 ///
 /// `F` is the frame or whatever stands for it, so that frames which nobody wants need not be copied.
 #[derive(Debug)]
 pub struct Sampler<F = Frame> {
     rate: Rate,
-    first_seconds: f64,
+    clock: Clock,
+    first_seconds: Option<f64>,
     held: Option<(f64, F)>,
     /// The next output.
     next: u64,
 }
 
 impl<F> Sampler<F> {
-    /// A sampler at `rate`.
-    pub fn new(rate: Rate) -> Result<Self> {
+    /// A sampler at `rate` of frames whose times `clock` sets right.
+    pub fn new(rate: Rate, clock: Clock) -> Result<Self> {
         rate.validate()?;
-        Ok(Sampler { rate, first_seconds: 0.0, held: None, next: 0 })
+        Ok(Sampler { rate, clock, first_seconds: None, held: None, next: 0 })
+    }
+
+    /// The time of the first frame, once there is one: where the outputs begin on the container's clock.
+    pub fn first_seconds(&self) -> Option<f64> {
+        self.first_seconds
     }
 
     /// Takes the frame shown from `seconds` on and gives back the frame before it, if the output shows that one.
     pub fn push(&mut self, seconds: f64, frame: F) -> Option<Sampled<F>> {
+        let seconds = self.clock.at(seconds);
+        if self.first_seconds.is_none() && seconds.is_finite() {
+            self.first_seconds = Some(seconds);
+        }
         let Rate::Fps(fps) = self.rate else {
             return Some(Sampled { frame, times: 1 });
         };
         let Some((held_seconds, held)) = self.held.take() else {
-            if !seconds.is_finite() {
-                return None;
+            if seconds.is_finite() {
+                self.held = Some((seconds, frame));
             }
-            self.first_seconds = seconds;
-            self.held = Some((seconds, frame));
             return None;
         };
-        // The comparison is written so that a time that is no number is left out too.
+        // The comparison is written so that NaN is left out too.
         if !(seconds > held_seconds && seconds.is_finite()) {
             self.held = Some((held_seconds, held));
             return None;
         }
-        let middle = (held_seconds + seconds) / 2.0 - self.first_seconds;
+        let middle = (held_seconds + seconds) / 2.0 - self.first_seconds.unwrap_or(0.0);
         let times = self.advance(middle, fps);
         self.held = Some((seconds, frame));
         (times > 0).then_some(Sampled { frame: held, times })
     }
 
-    /// The last frame, if the output shows it; afterwards the sampler is as new.
+    /// The last frame, if the output shows it.
     pub fn finish(&mut self) -> Option<Sampled<F>> {
         let (seconds, frame) = self.held.take()?;
         let Rate::Fps(fps) = self.rate else { return None };
-        let times = self.advance(seconds - self.first_seconds, fps);
-        self.next = 0;
+        let times = self.advance(seconds - self.first_seconds.unwrap_or(0.0), fps);
         (times > 0).then_some(Sampled { frame, times })
     }
 
@@ -163,7 +171,14 @@ enum State {
 impl<S: FrameSource> Samples<S> {
     /// The frames of `source` at `rate`.
     pub fn new(source: S, rate: Rate) -> Result<Self> {
-        Ok(Samples { source, sampler: Sampler::new(rate)?, state: State::Running, decoded: 0 })
+        let VideoInfo { fps, states_durations, .. } = *source.info();
+        let sampler = Sampler::new(rate, Clock::new(fps, states_durations))?;
+        Ok(Samples { source, sampler, state: State::Running, decoded: 0 })
+    }
+
+    /// The time of the first frame on the container's clock; 0 before there is one.
+    pub fn start_seconds(&self) -> f64 {
+        self.sampler.first_seconds().unwrap_or(0.0)
     }
 
     /// What the source says about itself.

@@ -25,10 +25,10 @@ fn files_that_are_no_video() {
     };
     says(&dir.path().join("missing.mp4"), &["there is no such file", "check the name"]);
     says(&file("empty.mp4", b""), &["empty", "0 bytes"]);
-    says(&file("text.mp4", "Just some words.\n".repeat(50).as_bytes()), &["no video"]);
+    says(&file("text.mp4", "Just some words.\n".repeat(50).as_bytes()), &["not a video"]);
     says(&file("text.txt", "Just some words.\n".repeat(50).as_bytes()), &["text file"]);
     says(&file("bm.txt", "BM is no picture.\n".repeat(50).as_bytes()), &["text file"]);
-    says(&file("noise.avi", &[7; 5000]), &["no video"]);
+    says(&file("noise.avi", &[7; 5000]), &["not a video"]);
     says(&file("cut.png", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"), &["damaged"]);
     std::fs::create_dir(dir.path().join("bare")).expect("it is made");
     says(&dir.path().join("bare"), &["no pictures", "png"]);
@@ -47,7 +47,7 @@ fn cut_off_videos() {
     // The index stands at the end.
     let path = dir.path().join("noindex.mp4");
     std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("it is written");
-    says(&path, &["no video", "moov atom not found"]);
+    says(&path, &["not a video", "moov atom not found"]);
 
     for name in ["fast.mp4", "stream.mkv"] {
         let flags = if name == "fast.mp4" { "-movflags +faststart" } else { "" };

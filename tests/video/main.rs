@@ -8,6 +8,8 @@
 mod bad_input;
 mod clip;
 mod decode;
+mod hostile;
+mod odd_files;
 mod pictures;
 mod preprocess;
 mod sampler;

@@ -3,11 +3,11 @@
 use i3d::backend::Device;
 use i3d::feed::{CHUNK, Feed, FeedOptions};
 use i3d::network::Stream;
-use i3d::video::{Frame, FrameSource, Rate, Sampler, Samples, VideoInfo};
+use i3d::video::{Clock, Frame, FrameSource, Rate, Sampler, Samples, VideoInfo};
 
 /// The index of the frame at each output, for frames at `times`.
 fn sample(times: &[f64], rate: Rate) -> Vec<usize> {
-    let mut sampler = Sampler::new(rate).expect("a good rate");
+    let mut sampler = Sampler::new(rate, Clock::new(None, false)).expect("a good rate");
     let mut outputs = Vec::new();
     for (index, &seconds) in times.iter().enumerate() {
         outputs.extend(sampler.push(seconds, index));
@@ -144,20 +144,21 @@ impl FrameSource for Timed {
 
 fn feed(times: &[f64], streams: &[Stream], most: usize) -> Feed<Timed> {
     let options = FeedOptions { most, ..FeedOptions::new(32) };
-    Feed::new(Timed(times.to_vec(), VideoInfo::default()), streams, options).expect("a good rate")
+    let info = VideoInfo { states_durations: true, ..VideoInfo::default() };
+    Feed::new(Timed(times.to_vec(), info), streams, options).expect("a good rate")
 }
 
 #[test]
 fn a_picture_that_stands_for_hours_comes_a_chunk_at_a_time() {
     let streams = [Stream::Rgb, Stream::Flow];
-    let mut endless = feed(&[0.0, 1e6], &streams, usize::MAX);
+    let mut endless = feed(&[0.0, 3000.0], &streams, usize::MAX);
     for chunk in 1..4 {
         assert_eq!(endless.next_chunk().expect("pictures").len(), CHUNK);
         assert_eq!(endless.frames(), chunk * CHUNK - 1, "one picture has no flow yet");
     }
     // As many as are wanted, and with flow one picture more.
     for (streams, pictures) in [(&streams[..1], 20), (&streams[..], 21)] {
-        let mut feed = feed(&[0.0, 1e6], streams, 20);
+        let mut feed = feed(&[0.0, 3000.0], streams, 20);
         let chunks: Vec<usize> =
             std::iter::from_fn(|| Some(feed.next_chunk().expect("pictures").len()).filter(|&n| n > 0))
                 .collect();

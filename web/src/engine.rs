@@ -238,6 +238,7 @@ impl Engine {
             mirrored: info.mirrored,
             pixel_aspect: info.pixel_aspect,
             duration_seconds: info.duration_seconds,
+            start_seconds: watched.start_seconds,
             sampled_frames: watched.frames,
             clip_frames,
             looped: watched.frames < MIN_FRAMES,

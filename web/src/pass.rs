@@ -9,7 +9,7 @@ use i3d::feed::{CHUNK, FeedOptions, FlowInputs, Pictures};
 use i3d::flow::{BOUND, Flow, Gray, wheel};
 use i3d::network::Stream;
 use i3d::preprocess::Preprocess;
-use i3d::video::{Frame, Rate, Sampled, Sampler};
+use i3d::video::{Clock, Frame, Rate, Sampled, Sampler};
 use i3d::{Error, Result};
 use web_time::Instant;
 
@@ -36,6 +36,8 @@ pub struct Watched {
     pub segments: Vec<Segment>,
     /// Sampled frames that the network saw.
     pub frames: usize,
+    /// Time of the first frame on the container's clock.
+    pub start_seconds: f64,
     /// How its inputs were made.
     pub preprocess: Preprocess,
     /// See [`Pictures::planes_crc32c`].
@@ -81,7 +83,7 @@ impl Pass {
             stream,
             options,
             size,
-            sampler: Sampler::new(Rate::Fps(FPS))?,
+            sampler: Sampler::new(Rate::Fps(FPS), Clock::new(options.fps, options.states_durations))?,
             pictures: Pictures::new(&[stream], feed)?,
             flow,
             grays: Vec::new(),
@@ -178,6 +180,7 @@ impl Pass {
             result,
             segments,
             frames: self.frames,
+            start_seconds: self.sampler.first_seconds().unwrap_or(0.0),
             preprocess: self.pictures.describe(),
             planes_crc32c: self.pictures.planes_crc32c(),
             flow_ms: self.flow_ms,

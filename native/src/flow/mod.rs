@@ -4,11 +4,12 @@ mod sink;
 
 use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
 use i3d::preprocess::RgbPreprocess;
-use i3d::video::{self, FrameSource, Samples};
+use i3d::video::{FrameSource, Samples};
 use i3d::{Error, Result};
 
 use crate::args::VideoFlowArgs;
 use crate::device;
+use crate::input::Part;
 use crate::networks;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
@@ -29,7 +30,8 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     networks::start_threads(args.run.threads)?;
     let device = device::open(&args.run.device, 0)?;
     let mut engine = FlowEngine::new(&device, &tvl1)?;
-    let mut samples = Samples::new(video::open(&args.input)?, args.fps)?;
+    let part = Part::new(args.input.clone())?;
+    let mut samples = Samples::new(part.open()?, args.fps)?;
     log::info!("running on {}", device.info());
     let short_side = args.short_side as usize;
     // Only the resizing is used, so the crop does not matter.
