@@ -218,7 +218,7 @@ export interface Report {
   precision: "f32" | "f16";
   model: { name: string; rgb: { source: string; sha256: string | null } | null; flow: { source: string; sha256: string | null } | null };
   preprocess: unknown;
-  video: { frames: number; fps: number | null; width: number; height: number; rotation: number; duration_seconds: number | null; sampled_frames: number; clip_frames: number; looped: boolean; planes_crc32c: string };
+  video: { frames: number; fps: number | null; width: number; height: number; rotation: number; mirrored: boolean; pixel_aspect: { width: number; height: number }; duration_seconds: number | null; start_seconds: number; sampled_frames: number; clip_frames: number; looped: boolean; planes_crc32c: string };
   streams: { rgb?: { logits: number[]; norm: number }; flow?: { logits: number[]; norm: number } };
   fused: { logits: number[]; norm: number } | null;
   top: Top[];

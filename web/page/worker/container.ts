@@ -17,8 +17,9 @@ export interface Edit {
   /** Its first tick, and the first one behind it. */
   from: number;
   to: number;
-  /** When its first tick is shown. */
+  /** When it begins to be shown, and the tick that is shown then. */
   at: number;
+  origin: number;
 }
 
 /** What is known of a file. */
@@ -51,7 +52,7 @@ export async function facts(file: Blob): Promise<FileFacts> {
 /** The seconds at which an edit list shows a time of the medium, both in ticks; nothing where it does not. */
 export function shownAt({ edits, timescale }: TrackFacts, tick: number): number | null {
   const edit = edits.find(({ from, to }) => tick >= from && tick < to);
-  return edit ? (edit.at + tick - edit.from) / timescale : null;
+  return edit ? (edit.at + tick - edit.origin) / timescale : null;
 }
 
 /** Where the demuxer begins to count: it knows the first edit alone. */
@@ -126,7 +127,7 @@ function edits(list: DataView, ratio: number, fragmented: boolean): Edit[] {
     // Slow motion is not known to the demuxer; then all of the medium is shown.
     if (list.getInt16(place + (long ? 16 : 8)) !== 1) return [];
     // An empty edit moves what comes; a length of zero is for all that there is.
-    if (from >= 0) found.push({ from, to: fragmented || length === 0 ? Infinity : from + length, at });
+    if (from >= 0) found.push({ from, to: fragmented || length === 0 ? Infinity : from + length, at, origin: from });
     at += length;
   }
   return found;

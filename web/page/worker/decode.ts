@@ -91,7 +91,7 @@ async function openTrack(input: Input, file: Blob, name: string): Promise<Video>
     ...upright,
     pixel_aspect: { width, height },
     states_durations: statesDurations,
-    duration_seconds: Number.isFinite(end) && end > start ? end - start : null,
+    duration_seconds: Number.isFinite(end) && end > start ? Math.round((end - start) * 1e6) / 1e6 : null,
     codec: known,
     pixel_format: null,
     container: format.name,

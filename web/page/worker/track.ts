@@ -1,7 +1,7 @@
 /** Which of several video tracks is watched, and when its pictures are shown. */
 
 import { EncodedPacketSink, IsobmffInputFormat, MatroskaInputFormat, type Input, type InputTrack, type InputVideoTrack } from "mediabunny";
-import { facts, firstTick, shownAt, type FileFacts, type TrackFacts } from "./container";
+import { facts, firstTick, shownAt, type Edit, type FileFacts, type TrackFacts } from "./container";
 
 /** What ffmpeg gives the default track for its choice, in pixels of a picture. */
 const DEFAULT_ADVANTAGE = 5_000_000;
@@ -33,9 +33,13 @@ export async function pictures(input: Input, file: Blob): Promise<Pictures | nul
   const track = await chosen(videos);
   if (!track) return null;
   const known = await facts(file);
+  for (const video of videos) await settle(video, known.tracks.get(video.id));
   const format = await input.getFormat();
   const boxes = format instanceof IsobmffInputFormat;
-  const clock = new Clock(await start(await input.getTracks(), known, boxes), boxes, known.tracks.get(track.id));
+  // ffmpeg counts in steps of the track from there.
+  const steps = await track.getTimeResolution();
+  const zero = Math.round((await start(await input.getTracks(), known, boxes)) * steps) / steps;
+  const clock = new Clock(zero, boxes, known.tracks.get(track.id));
   const times = { start: (await first(track, clock)) ?? 0, end: clock.end(await track.computeDuration()) };
   // Matroska's length is that of the longest track; it says something where the file lacks its end.
   const stated = format instanceof MatroskaInputFormat && known.cut ? await track.getDurationFromMetadata() : null;
@@ -70,7 +74,7 @@ export class Clock {
     const { facts } = this;
     if (!facts || facts.edits.length === 0) return timestamp - (facts?.delay ?? 0) - this.zero;
     const medium = Math.round(timestamp * facts.timescale) + firstTick(facts);
-    const ends = facts.edits.filter(({ from }) => from < medium).map(({ from, to, at }) => at + Math.min(to, medium) - from);
+    const ends = facts.edits.filter(({ from }) => from < medium).map(({ to, at, origin }) => at + Math.min(to, medium) - origin);
     return Math.max(0, ...ends) / facts.timescale - this.zero;
   }
 }
@@ -80,6 +84,21 @@ function shown(timestamp: number, boxes: boolean, facts: TrackFacts | undefined)
   if (facts && facts.edits.length > 0) return shownAt(facts, Math.round(timestamp * facts.timescale) + firstTick(facts));
   const seconds = timestamp - (facts?.delay ?? 0);
   return boxes && seconds < 0 ? null : seconds;
+}
+
+/** Moves edits to where players have them: the first picture of an edit stands at its start, wherever between two pictures that is. */
+async function settle(track: InputVideoTrack, facts: TrackFacts | undefined): Promise<void> {
+  const edits = facts?.edits.filter(({ to }) => Number.isFinite(to)) ?? [];
+  if (!facts || edits.length === 0) return;
+  const earliest = new Map<Edit, number>();
+  let behind = 0;
+  for await (const { timestamp } of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true })) {
+    const tick = Math.round(timestamp * facts.timescale) + firstTick(facts);
+    const edit = edits.find(({ from, to }) => tick >= from && tick < to);
+    if (edit) earliest.set(edit, Math.min(tick, earliest.get(edit) ?? Infinity));
+    if (edits.length === 1 && earliest.size > 0 && (behind += 1) > REORDERED) break;
+  }
+  for (const [edit, tick] of earliest) edit.origin = tick;
 }
 
 /** The track that ffmpeg would choose: the largest picture, with an advantage for the default track; previews beside a video come last. */
