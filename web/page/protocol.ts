@@ -18,6 +18,10 @@ export type View = Stream | "fused";
 /** What can be told of a video before anything runs. */
 export interface VideoDetails extends VideoInfo {
   container: string;
+  /** The time of the first picture; times count from where the first of all tracks begins. */
+  start_seconds: number;
+  /** Where that is on the clock of the file itself. */
+  clock_start: number;
 }
 
 /** Something the user should know, which does not stop the work. */

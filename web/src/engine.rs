@@ -97,9 +97,10 @@ impl Engine {
     }
 
     /// Hears of the next frame's time, and says how often the frame before it is shown at 25 frames per second: 0 where the
-    /// networks do not want it.
-    pub fn offer(&mut self, seconds: f64) -> usize {
-        self.pass.as_mut().map_or(0, |(_, pass)| pass.offer(seconds))
+    /// networks do not want it, -1 where the next frame is to be left out, because it is not later.
+    pub fn offer(&mut self, seconds: f64) -> i32 {
+        let Some((_, pass)) = &mut self.pass else { return 0 };
+        pass.offer(seconds).map_or(-1, |times| i32::try_from(times).unwrap_or(i32::MAX))
     }
 
     /// After the last frame: how often that one is shown.
@@ -142,9 +143,10 @@ impl Engine {
     /// The windows of the pass that is under way, as far as they are classified.
     #[wasm_bindgen(unchecked_return_type = "PartialSegment[]")]
     pub fn segments(&self) -> Answer<JsValue> {
+        let start = self.start_seconds();
         let segment = |segment: &Segment| PartialSegment {
-            start_seconds: segment.frames.start as f64 / FPS,
-            end_seconds: segment.frames.end as f64 / FPS,
+            start_seconds: start + segment.frames.start as f64 / FPS,
+            end_seconds: start + segment.frames.end as f64 / FPS,
             top: segment
                 .classification
                 .top(PARTIAL_TOP_K)
@@ -160,7 +162,8 @@ impl Engine {
     #[wasm_bindgen(unchecked_return_type = "Preview[]")]
     pub fn previews(&mut self) -> Answer<Array> {
         let seen = self.pass.as_mut().map_or_else(Vec::new, |(_, pass)| pass.previews());
-        seen.iter().map(preview).collect::<Answer<Array>>()
+        let start = self.start_seconds();
+        seen.iter().map(|seen| preview(seen, start)).collect::<Answer<Array>>()
     }
 
     /// The result of a stream, or of both fused, as the command line writes it: JSON, rows of a table, or subtitles (WebVTT).
@@ -183,6 +186,11 @@ impl Engine {
 }
 
 impl Engine {
+    /// Where the video of the pass begins on its clock.
+    fn start_seconds(&self) -> f64 {
+        self.pass.as_ref().map_or(0.0, |(_, pass)| pass.start_seconds())
+    }
+
     fn of(&self, stream: Stream) -> Option<&Watched> {
         self.watched.iter().find(|(of, _)| *of == stream).map(|(_, watched)| watched)
     }
@@ -282,9 +290,9 @@ fn share(progress: Function) -> impl FnMut(Progress) {
     }
 }
 
-fn preview(seen: &Seen) -> Answer<JsValue> {
+fn preview(seen: &Seen, start: f64) -> Answer<JsValue> {
     let object = Object::new();
-    Reflect::set(&object, &"seconds".into(), &(seen.frame as f64 / FPS).into())?;
+    Reflect::set(&object, &"seconds".into(), &(start + seen.frame as f64 / FPS).into())?;
     Reflect::set(&object, &"size".into(), &(seen.size as f64).into())?;
     Reflect::set(&object, &"rgba".into(), &Uint8ClampedArray::from(&seen.rgba[..]))?;
     Ok(object.into())

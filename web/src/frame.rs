@@ -3,7 +3,17 @@
 use i3d::video::{Color, Frame, Matrix, Orientation, PixelAspect, Pixels, Rotation};
 use i3d::{Error, Result};
 
-use crate::types::{FrameLayout, PlaneLayout};
+use wasm_bindgen::prelude::*;
+
+use crate::types::{FrameLayout, PlaneLayout, Upright};
+use crate::{Answer, plain};
+
+/// How a container's display matrix `[a, b, c, d]`, which maps a point of the planes to `(a x + c y, b x + d y)`, brings them upright.
+#[wasm_bindgen(unchecked_return_type = "Orientation")]
+pub fn orientation(a: f64, b: f64, c: f64, d: f64) -> Answer<JsValue> {
+    let Orientation { mirrored, rotation } = Orientation::from_matrix([a, b, c, d]);
+    plain(&Upright { rotation: rotation.degrees(), mirrored })
+}
 
 /// The frame that `layout` says `bytes` are.
 ///

@@ -13,6 +13,7 @@ mod types;
 
 pub use convert::{ModelFile, convert, models};
 pub use engine::Engine;
+pub use frame::orientation;
 pub use pictures::Pictures;
 
 use js_sys::{Error as JsError, Reflect};

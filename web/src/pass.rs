@@ -3,6 +3,8 @@
 //! Each stream goes through the video by itself: decoding twice costs little beside the networks, the colours' result is there
 //! before the first flow is computed, and memory does not grow with the video.
 
+use std::rc::Rc;
+
 use i3d::backend::{Device, Progress};
 use i3d::classifier::{Classification, Classifier, Segment, Timeline, Windows};
 use i3d::feed::{CHUNK, FeedOptions, FlowInputs, Pictures};
@@ -51,7 +53,8 @@ pub struct Pass {
     stream: Stream,
     options: PassOptions,
     size: usize,
-    sampler: Sampler<()>,
+    /// A token stands for each frame.
+    sampler: Sampler<Rc<()>>,
     pictures: Pictures,
     flow: Option<FlowInputs>,
     /// Pictures whose flow is computed together.
@@ -98,8 +101,18 @@ impl Pass {
     }
 
     /// Hears of a frame's time, and says how often the frame before is shown: most videos have frames that nobody needs to copy.
-    pub fn offer(&mut self, seconds: f64) -> usize {
-        self.sampler.push(seconds, ()).map_or(0, |sampled| sampled.times)
+    /// Nothing where this frame is to be left out, because it is not later than the one before, which stands on.
+    pub fn offer(&mut self, seconds: f64) -> Option<usize> {
+        let token = Rc::new(());
+        let mine = Rc::downgrade(&token);
+        let sampled = self.sampler.push(seconds, token);
+        // The sampler lets go of what it leaves out.
+        (mine.strong_count() > 0).then(|| sampled.map_or(0, |sampled| sampled.times))
+    }
+
+    /// Time of the first frame on the container's clock.
+    pub fn start_seconds(&self) -> f64 {
+        self.sampler.first_seconds().unwrap_or(0.0)
     }
 
     /// How often the last frame is shown.
@@ -180,7 +193,7 @@ impl Pass {
             result,
             segments,
             frames: self.frames,
-            start_seconds: self.sampler.first_seconds().unwrap_or(0.0),
+            start_seconds: self.start_seconds(),
             preprocess: self.pictures.describe(),
             planes_crc32c: self.pictures.planes_crc32c(),
             flow_ms: self.flow_ms,

@@ -44,6 +44,15 @@ pub struct FrameLayout {
     pub full_range: Option<bool>,
 }
 
+/// How planes are brought upright: mirrored left to right first, where they are mirrored, then turned.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Upright {
+    /// Clockwise degrees: 0, 90, 180 or 270.
+    pub rotation: u32,
+    /// Whether left and right of the planes change places before the turn.
+    pub mirrored: bool,
+}
+
 /// How to go through a video once.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -150,6 +159,9 @@ export interface FrameLayout {
   fullRange?: boolean | null;
 }
 
+/** How planes are brought upright: mirrored left to right first, where they are mirrored, then turned clockwise. */
+export interface Orientation { rotation: number; mirrored: boolean }
+
 export interface PassOptions {
   /** Frames per window, at least 9. */
   window: number;
@@ -206,7 +218,7 @@ export interface Report {
   precision: "f32" | "f16";
   model: { name: string; rgb: { source: string; sha256: string | null } | null; flow: { source: string; sha256: string | null } | null };
   preprocess: unknown;
-  video: { frames: number; fps: number | null; width: number; height: number; rotation: number; duration_seconds: number | null; sampled_frames: number; clip_frames: number; looped: boolean; planes_crc32c: string };
+  video: { frames: number; fps: number | null; width: number; height: number; rotation: number; mirrored: boolean; pixel_aspect: { width: number; height: number }; duration_seconds: number | null; start_seconds: number; sampled_frames: number; clip_frames: number; looped: boolean; planes_crc32c: string };
   streams: { rgb?: { logits: number[]; norm: number }; flow?: { logits: number[]; norm: number } };
   fused: { logits: number[]; norm: number } | null;
   top: Top[];

@@ -5,42 +5,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { I3D, ROOT, classify, drop, launch, open, result, scratch, serve, set } from "./common.mjs";
-
-/** The bound for logits: both are f32 sums of the same products in different orders, through some sixty layers. */
-const TOLERANCE = 1e-3;
-
-const H264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-profile:v", "high", "-bf", "2", "-g", "25"];
-
-/** A moving test picture of ffmpeg's as a video file. */
-function film(path, { size = "192x144", rate = 30, seconds = 2, options = H264, after = [] } = {}) {
-  const source = ["-f", "lavfi", "-i", `testsrc2=size=${size}:rate=${rate}:duration=${seconds}`];
-  execFileSync("ffmpeg", ["-v", "error", "-y", ...source, ...options, ...after, path]);
-  return path;
-}
-
-function native(file, ...options) {
-  const json = execFileSync(I3D, ["classify", file, "--timeline", "--device", "cpu", "--json", "-", "--quiet", ...options], { encoding: "utf8" });
-  return JSON.parse(json);
-}
-
-function same(page, native) {
-  assert.equal(page.video.planes_crc32c, native.video.planes_crc32c, "the decoded planes differ");
-  assert.deepEqual(page.preprocess, native.preprocess);
-  for (const key of ["sampled_frames", "width", "height", "rotation"]) assert.equal(page.video[key], native.video[key], key);
-  assert.deepEqual(Object.keys(page.streams), Object.keys(native.streams));
-  const pairs = Object.keys(native.streams).map((stream) => [page.streams[stream].logits, native.streams[stream].logits]);
-  if (native.fused) pairs.push([page.fused.logits, native.fused.logits]);
-  let worst = 0;
-  for (const [a, b] of pairs) {
-    assert.equal(a.length, b.length);
-    a.forEach((value, i) => (worst = Math.max(worst, Number.isFinite(value) ? Math.abs(value - b[i]) : Infinity)));
-  }
-  assert.ok(worst <= TOLERANCE, `logits differ by ${worst}`);
-  assert.deepEqual(page.top.map((row) => row.label), native.top.map((row) => row.label));
-  assert.deepEqual(page.segments.map((s) => [s.start_seconds, s.end_seconds]), native.segments.map((s) => [s.start_seconds, s.end_seconds]));
-  return worst;
-}
+import { ROOT, classify, drop, launch, open, result, scratch, serve, set } from "./common.mjs";
+import { H264, film, native, same } from "./compare.mjs";
 
 test("on the CPU, with WebGPU switched off", async (t) => {
   const folder = scratch(t);

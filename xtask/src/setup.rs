@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
+use crate::web;
+
 /// Targets that the suite compiles for besides the host.
-pub const TARGETS: &[&str] = &["wasm32-unknown-unknown", "x86_64-pc-windows-msvc", "aarch64-apple-darwin"];
+pub const TARGETS: &[&str] = &[web::WASM, "x86_64-pc-windows-msvc", "aarch64-apple-darwin"];
 
 pub fn run(shell: &Shell) -> Result<()> {
     rust(shell)?;
@@ -43,19 +45,27 @@ pub fn chromium(shell: &Shell) -> Option<PathBuf> {
     named.into_iter().chain(known.map(PathBuf::from)).find(|path| shell.path_exists(path))
 }
 
-/// Compile targets and the two components that check the sources.
-fn rust(shell: &Shell) -> Result<()> {
+/// The standard libraries of compile targets.
+pub fn targets(shell: &Shell, targets: &[&str]) -> Result<()> {
     let Ok(present) = cmd!(shell, "rustup target list --installed").quiet().ignore_stderr().read() else {
-        let targets = TARGETS.join(", ");
-        println!("setup: no rustup here; install rustfmt, clippy and the standard libraries for {targets}");
+        println!("setup: no rustup here; install the standard libraries for {}", targets.join(", "));
         return Ok(());
     };
     let missing: Vec<_> =
-        TARGETS.iter().filter(|target| !present.lines().any(|line| line.trim() == **target)).collect();
+        targets.iter().filter(|target| !present.lines().any(|line| line.trim() == **target)).collect();
     if missing.is_empty() {
         println!("setup: Rust targets are all there");
-    } else {
-        cmd!(shell, "rustup target add {missing...}").run().context("installing Rust targets")?;
+        return Ok(());
+    }
+    cmd!(shell, "rustup target add {missing...}").run().context("installing Rust targets")
+}
+
+/// Compile targets and the two components that check the sources.
+fn rust(shell: &Shell) -> Result<()> {
+    targets(shell, TARGETS)?;
+    if cmd!(shell, "rustup --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+        println!("setup: no rustup here; install rustfmt and clippy");
+        return Ok(());
     }
     for component in ["fmt", "clippy"] {
         if cmd!(shell, "cargo {component} --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {

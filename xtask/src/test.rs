@@ -18,7 +18,7 @@ pub fn run(shell: &Shell, full: bool) -> Result<()> {
 
     step("formatting", cmd!(shell, "cargo fmt --all --check"))?;
     step("lints", cmd!(shell, "cargo clippy --workspace --all-targets -- -D warnings"))?;
-    let wasm = "wasm32-unknown-unknown";
+    let wasm = web::WASM;
     step(
         "lints for the browser",
         cmd!(shell, "cargo clippy -p i3d -p i3d-synth -p i3d-web --target {wasm} -- -D warnings"),

@@ -17,7 +17,8 @@ const COLOURS = 8;
 export function Timeline({ seconds, seek }: { seconds: ReadonlySignal<number>; seek: (seconds: number) => void }) {
   const open = useSignal<number | null>(null);
   const slots = slotsOf();
-  const duration = Math.max(chosen.value?.details?.duration_seconds ?? 0, slots.at(-1)?.end ?? 0);
+  const details = chosen.value?.details;
+  const duration = Math.max((details?.start_seconds ?? 0) + (details?.duration_seconds ?? 0), slots.at(-1)?.end ?? 0);
   if (slots.length === 0 || duration === 0) return null;
   const names = [...new Set(slots.map((slot) => slot.top[0]?.label ?? ""))];
   const current = open.value ?? at(slots, seconds.value);

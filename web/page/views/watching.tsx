@@ -7,20 +7,28 @@ import { bytes, clock } from "./format";
 import { Progress } from "./progress";
 import { Timeline } from "./timeline";
 
+/** Seconds by which a picture is surely before the file's clock begins: players round. */
+const EARLY = 0.1;
+
 export function Watching() {
   const now = chosen.value;
   const player = useRef<HTMLVideoElement>(null);
   const seconds = useSignal(0);
   const playable = useSignal(true);
   const position = useComputed(() => seconds.value);
+  // Players show the clock of the file, where that begins late; those that count from zero show a picture before that.
+  const begin = useRef(0);
+  const start = Math.max(0, now?.details?.clock_start ?? 0);
   useEffect(() => {
     playable.value = true;
     seconds.value = 0;
-  }, [now?.url]);
+    begin.current = start;
+    if (start > 0) player.current?.requestVideoFrameCallback?.((_, { mediaTime }) => (begin.current = mediaTime < start - EARLY ? 0 : start));
+  }, [now?.url, now?.details]);
   if (!now) return null;
   const seek = (to: number) => {
     seconds.value = to;
-    if (player.current) player.current.currentTime = to;
+    if (player.current) player.current.currentTime = begin.current + to;
   };
   const isPicture = now.details?.container === "picture";
   return (
@@ -38,7 +46,7 @@ export function Watching() {
             playsInline
             loop={(now.details?.duration_seconds ?? 99) < 4}
             aria-label={now.name}
-            onTimeUpdate={(event) => (seconds.value = event.currentTarget.currentTime)}
+            onTimeUpdate={(event) => (seconds.value = Math.max(0, event.currentTarget.currentTime - begin.current))}
             onError={() => (playable.value = false)}
           />
         ) : (
@@ -80,6 +88,7 @@ function Facts({ now }: { now: Chosen }) {
     details.fps !== null && `${details.fps.toFixed(details.fps % 1 < 0.05 ? 0 : 1)} fps`,
     details.codec,
     bytes(file.size),
+    details.mirrored && "mirrored",
     details.rotation !== 0 && `turned by ${details.rotation}°`,
   ];
   return (

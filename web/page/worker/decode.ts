@@ -1,13 +1,18 @@
 /** Video files to frames: the container through mediabunny, the codec through the browser, pictures through our own module. */
 
-import { ALL_FORMATS, BlobSource, Input, VideoSampleSink, type InputVideoTrack, type VideoSample } from "mediabunny";
-import { Pictures, type FrameLayout } from "../../pkg/i3d_web";
+import { ALL_FORMATS, BlobSource, Input, VideoSampleSink, type VideoSample } from "mediabunny";
+import { Pictures, orientation, type FrameLayout, type Orientation } from "../../pkg/i3d_web";
 import type { VideoDetails } from "../protocol";
+import { pixelAspect } from "./aspect";
 import { Failure } from "./failure";
+import { Order } from "./order";
+import { pictures, type Pictures as Track } from "./track";
 
 /** A decoded frame. Its samples are copied when somebody wants them; it must be closed. */
 export interface Frame {
   seconds: number;
+  /** How long it is shown; 0 where the file does not say. */
+  duration: number;
   copy(): Promise<{ layout: FrameLayout; bytes: Uint8Array }>;
   close(): void;
 }
@@ -15,6 +20,10 @@ export interface Frame {
 /** An open video. */
 export interface Video {
   details: VideoDetails;
+  /** When the pictures end by the file's index, where it has one. */
+  promised: number | null;
+  /** Whether the file ends before its container says it does. */
+  cut: boolean;
   /** The frames in the order of their time, from the first on; the decoder runs a few frames ahead and no further. */
   frames(): AsyncGenerator<Frame, void>;
   close(): void;
@@ -40,7 +49,7 @@ export async function open(file: Blob, name: string): Promise<Video> {
     );
   }
   try {
-    return await openTrack(input, name);
+    return await openTrack(input, file, name);
   } catch (thrown) {
     input.dispose();
     if (thrown instanceof Failure) throw thrown;
@@ -48,9 +57,10 @@ export async function open(file: Blob, name: string): Promise<Video> {
   }
 }
 
-async function openTrack(input: Input, name: string): Promise<Video> {
-  const track = await input.getPrimaryVideoTrack();
-  if (!track) throw new Failure("video", `${name} holds no video, only sound. Choose a file with pictures.`);
+async function openTrack(input: Input, file: Blob, name: string): Promise<Video> {
+  const found = await pictures(input, file);
+  const track = found?.tracks[0];
+  if (!found || !track) throw new Failure("video", `${name} holds no video, only sound. Choose a file with pictures.`);
   const codec = await track.getCodec();
   const internal = String((await track.getInternalCodecId()) ?? "unknown");
   const known = codec ? (CODECS[codec] ?? codec) : internal;
@@ -66,38 +76,57 @@ async function openTrack(input: Input, name: string): Promise<Video> {
       `This browser cannot decode ${known}, the codec of ${name}. Another browser may (Chrome and Safari decode HEVC where the hardware does), or convert the video to H.264.`,
     );
   }
-  const duration = await input.computeDuration([track]);
+  const { start, end, clock, promised, cut, statesDurations } = found;
   // A few packets are enough for the rate, and do not read through a file of hours.
   const packets = await track.computePacketStats(50);
   const format = await input.getFormat();
+  const [a, b, , c, d] = await track.getTransformationMatrix();
+  const upright = orientation(a, b, c, d);
+  const [width, height] = found.pixelAspect ?? [1, 1];
   const details: VideoDetails = {
     frames: null,
-    fps: Number.isFinite(packets.averagePacketRate) ? packets.averagePacketRate : null,
+    fps: Number.isFinite(packets.averagePacketRate) && packets.averagePacketRate > 0 ? packets.averagePacketRate : null,
     width: await track.getCodedWidth(),
     height: await track.getCodedHeight(),
-    rotation: await track.getRotation(),
-    duration_seconds: Number.isFinite(duration) ? duration : null,
+    ...upright,
+    pixel_aspect: { width, height },
+    states_durations: statesDurations,
+    duration_seconds: Number.isFinite(end) && end > start ? Math.round((end - start) * 1e6) / 1e6 : null,
     codec: known,
     pixel_format: null,
     container: format.name,
+    start_seconds: start,
+    clock_start: clock.zero,
   };
   // What the stream says itself: the browser's frames name BT.709 also where it says nothing.
   const color = await track.getColorSpace();
-  return { details, frames: () => trackFrames(track, color, name), close: () => input.dispose() };
+  const layout: Layout = { ...upright, pixelAspect: found.pixelAspect, matrix: color.matrix ?? null, fullRange: color.fullRange ?? null };
+  return { details, promised, cut, frames: () => trackFrames(found, layout, name), close: () => input.dispose() };
 }
 
-async function* trackFrames(track: InputVideoTrack, color: VideoColorSpaceInit, name: string): AsyncGenerator<Frame, void> {
+/** What is the same for all frames of a track. */
+type Layout = Orientation & Pick<FrameLayout, "pixelAspect" | "matrix" | "fullRange">;
+
+async function* trackFrames({ tracks, clock, statesDurations }: Track, layout: Layout, name: string): AsyncGenerator<Frame, void> {
   let last: number | null = null;
-  const samples = new VideoSampleSink(track).samples();
   try {
-    for await (const sample of samples) {
-      // Frames before an edit list's start are there to decode the others, and not to be shown.
-      if (sample.timestamp < 0) {
-        sample.close();
-        continue;
+    for (const track of tracks) {
+      // An index that states durations has no steps back.
+      const order = statesDurations ? null : new Order(track);
+      try {
+        for await (const sample of new VideoSampleSink(track).samples()) {
+          const seconds = clock.at(order ? await order.next(sample.timestamp) : sample.timestamp);
+          // Frames outside an edit list are there to decode the others, and not to be shown.
+          if (seconds === null) {
+            sample.close();
+            continue;
+          }
+          last = seconds;
+          yield new SampleFrame(sample, seconds, layout);
+        }
+      } finally {
+        await order?.close();
       }
-      last = sample.timestamp;
-      yield new SampleFrame(sample, color);
     }
   } catch (thrown) {
     const where = last === null ? "at its first frame" : `after ${last.toFixed(2)} s`;
@@ -107,13 +136,14 @@ async function* trackFrames(track: InputVideoTrack, color: VideoColorSpaceInit, 
 
 /** A frame of the browser's decoder. */
 class SampleFrame implements Frame {
-  readonly seconds: number;
+  readonly duration: number;
 
   constructor(
     private readonly sample: VideoSample,
-    private readonly color: VideoColorSpaceInit,
+    readonly seconds: number,
+    private readonly layout: Layout,
   ) {
-    this.seconds = sample.timestamp;
+    this.duration = sample.duration;
   }
 
   async copy() {
@@ -130,16 +160,8 @@ class SampleFrame implements Frame {
         throw new Failure("codec", `This browser gives pictures of the format ${frame.format ?? "unknown"}, which this page cannot read. Convert the video to 8-bit H.264.`);
       }
       const planes = await frame.copyTo(bytes, options);
-      const layout: FrameLayout = {
-        format: own ?? "RGBA",
-        width,
-        height,
-        planes,
-        seconds: sample.timestamp,
-        rotation: sample.rotation,
-        matrix: this.color.matrix ?? null,
-        fullRange: this.color.fullRange ?? null,
-      };
+      const shape = this.layout.pixelAspect ?? pixelAspect(width, height, frame.displayWidth, frame.displayHeight);
+      const layout: FrameLayout = { ...this.layout, format: own ?? "RGBA", width, height, planes, seconds: this.seconds, pixelAspect: shape };
       return { layout, bytes };
     } finally {
       frame.close();
@@ -179,8 +201,10 @@ async function openPictures(file: Blob, name: string): Promise<Video> {
     duration_seconds: duration,
     codec: (info.codec ?? "picture").toUpperCase(),
     container: "picture",
+    start_seconds: 0,
+    clock_start: 0,
   };
-  return { details, frames: () => pictureFrames(opened(), details), close: () => undefined };
+  return { details, promised: null, cut: false, frames: () => pictureFrames(opened(), details), close: () => undefined };
 }
 
 async function* pictureFrames(pictures: Pictures, { width, height }: VideoDetails): AsyncGenerator<Frame, void> {
@@ -190,7 +214,7 @@ async function* pictureFrames(pictures: Pictures, { width, height }: VideoDetail
       const bytes = pictures.rgb();
       const planes = [{ offset: 0, stride: 3 * width }];
       const layout: FrameLayout = { format: "RGB", width, height, planes, seconds: at, fullRange: true };
-      yield { seconds: at, copy: async () => ({ layout, bytes }), close: () => undefined };
+      yield { seconds: at, duration: 0, copy: async () => ({ layout, bytes }), close: () => undefined };
     }
   } finally {
     pictures.free();

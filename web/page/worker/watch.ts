@@ -12,8 +12,9 @@ const FPS = 25;
 /** Small pictures of what a network sees, per video. */
 const PREVIEWS = 10;
 
-/** A video may end so many seconds before its promise: the last frame is shown for a while, sound may be longer. */
-const SHORT = 0.6;
+/** Pictures may end so many seconds, or so many usual frames, before their promise: encoders round. */
+const SHORT = 0.2;
+const SHORT_FRAMES = 1.2;
 
 /** Shortest time between two words about progress, in milliseconds. */
 const QUIET = 100;
@@ -28,7 +29,7 @@ export async function watch(
   tell: (event: RunEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { container: _, ...info } = video.details;
+  const { container: _, start_seconds: _start, clock_start: _clock, ...info } = video.details;
   const facts: VideoFacts = { name, info, decoded: 0, decodeMs: 0, totalMs: 0 };
   const start = performance.now();
   const report = (view: View) => {
@@ -44,6 +45,8 @@ export async function watch(
       step: settings.window / 2,
       previewEvery: Math.max(1, Math.floor(expected / PREVIEWS)),
       bothStreams: streams.length > 1,
+      fps: video.details.fps,
+      statesDurations: video.details.states_durations,
     });
     await pass(session.engine, video, stream, facts, tell, signal);
     report(stream);
@@ -68,6 +71,8 @@ async function pass(
   const take = async (times: number) => {
     if (!held || times === 0) return;
     const { layout, bytes } = await timed(facts, () => held!.copy());
+    // Where the container says nothing of it, the frames may.
+    if (layout.pixelAspect) facts.info.pixel_aspect = { width: layout.pixelAspect[0], height: layout.pixelAspect[1] };
     await engine.push(layout, bytes, times, (share) => teller.hear(share));
     teller.hear(0);
   };
@@ -84,13 +89,13 @@ async function pass(
       decoded += 1;
       const before: Frame | null = held;
       const frame = next.value;
-      // The sampler leaves out what is not later than the frame before, and so must we.
-      if (before && !(frame.seconds > before.seconds)) {
+      end = Math.max(end, frame.seconds + frame.duration);
+      const times = engine.offer(frame.seconds);
+      // The frame before stands on.
+      if (times < 0) {
         frame.close();
         continue;
       }
-      end = frame.seconds;
-      const times = engine.offer(frame.seconds);
       try {
         await take(times);
       } catch (thrown) {
@@ -112,7 +117,7 @@ async function pass(
   teller.look();
   await engine.finish((share) => teller.hear(share));
   if (signal.aborted) throw new Failure("cancelled", "Cancelled.");
-  const problem = broken ? told(broken) : cutShort(facts, end);
+  const problem = broken ? told(broken) : cutShort(video, facts.name, end);
   if (problem) tell({ type: "notice", notice: { code: "broken-end", text: `${problem} What came before is classified.` } });
 }
 
@@ -123,10 +128,11 @@ function told(broken: unknown): string {
 }
 
 /** The sentence for a file that lacks its end: decoders stop there without a word. */
-function cutShort({ name, info }: VideoFacts, end: number): string {
-  const lacks = (info.duration_seconds ?? 0) - end;
-  if (lacks < SHORT) return "";
-  return `${name} is damaged: its pictures end after ${end.toFixed(1)} s, although it promises ${info.duration_seconds?.toFixed(1)} s. Copy or download it again.`;
+function cutShort({ promised, cut, details: { fps } }: Video, name: string, end: number): string {
+  const short = promised !== null && promised - end > Math.max(SHORT, fps ? SHORT_FRAMES / fps : 0);
+  if (!short && !cut) return "";
+  const promise = short ? `, although it promises ${promised.toFixed(1)} s` : ", and the file lacks its end";
+  return `${name} is damaged: its pictures end after ${end.toFixed(1)} s${promise}. Copy or download it again.`;
 }
 
 /** Counts the time that the decoder took. */
