@@ -9,11 +9,16 @@ mod animation;
 mod ffmpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+mod gif;
+mod jpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod nut;
+mod picture;
 #[cfg(not(target_arch = "wasm32"))]
 mod probe;
 mod sampler;
+#[cfg(not(target_arch = "wasm32"))]
+mod series;
 
 pub use animation::{Animation, from_image_bytes};
 #[cfg(not(target_arch = "wasm32"))]
@@ -301,7 +306,7 @@ pub fn open_with(tools: &Tools, path: &Path) -> Result<Box<dyn FrameSource + Sen
     if meta.is_file() && meta.len() == 0 {
         return Err(Error::video(place, "the file is empty (0 bytes); copy or download it again"));
     }
-    if meta.is_file() && animation::is_image(path)? {
+    if meta.is_file() && picture::is_image(path)? {
         return animation::open(path);
     }
     Ok(Box::new(ffmpeg::Ffmpeg::open(tools, path)?))
