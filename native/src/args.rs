@@ -11,7 +11,8 @@ pub use eval::{DatasetArg, EvalArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
 pub use values::{
-    Frames, FusionArg, InputArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams, SystemArg,
+    Frames, FusionArg, InputArg, PrecisionArg, PresetArg, QuantizeArg, ResizeArg, StreamArg, Streams,
+    SystemArg,
 };
 use values::{parse_classes, parse_frames, parse_steps, parse_threads};
 
@@ -198,6 +199,20 @@ pub struct ClipArgs {
     /// Frames per second to sample at, or `native` for every frame
     #[arg(long, default_value = "25", value_name = "FPS")]
     pub fps: Rate,
+    /// How pictures become smaller.
+    #[command(flatten)]
+    pub resize: ResizeArgs,
+}
+
+/// How pictures become smaller.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ResizeArgs {
+    /// Filter for pictures that become smaller; `bilinear` is for parity with OpenCV
+    #[arg(long, value_enum, default_value = "antialias")]
+    pub resize: ResizeArg,
+    /// Take pixels for square whatever the video says, as OpenCV does
+    #[arg(long)]
+    pub ignore_aspect: bool,
 }
 
 /// `i3d classify`.
@@ -277,6 +292,9 @@ pub struct VideoFlowArgs {
     /// Resize the short side to so many pixels first
     #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=4096))]
     pub short_side: u32,
+    /// How pictures become smaller.
+    #[command(flatten)]
+    pub resize: ResizeArgs,
     /// How flow is computed and rounded.
     #[command(flatten)]
     pub tvl1: FlowArgs,
