@@ -47,6 +47,9 @@ pub struct Cli {
     /// Replace an output that is there already, also one that is of another kind or write-protected
     #[arg(long, global = true)]
     pub overwrite: bool,
+    /// Read playlists, SVG drawings and other inputs that name further files; only for inputs you trust
+    #[arg(long, global = true)]
+    pub playlists: bool,
 }
 
 /// The commands.

@@ -34,12 +34,16 @@ use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     quiet_drivers();
+    let cli = args::Cli::parse();
+    if cli.playlists {
+        // SAFETY: no thread has been started, so nothing else reads the environment.
+        unsafe { std::env::set_var("I3D_PLAYLISTS", "1") };
+    }
     // Before anything starts a thread.
     signals::at_end(|| {
         i3d::video::end_decoders();
         output::remove_temporaries();
     });
-    let cli = args::Cli::parse();
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => log::LevelFilter::Error,
         (false, 0) => log::LevelFilter::Warn,

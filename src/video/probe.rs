@@ -160,8 +160,8 @@ fn refused(format: &str) -> String {
                 .into()
         }
         _ => format!(
-            "this is not a video but a {format} file, from which ffmpeg reads other files; give those, or allow it with \
-             I3D_PLAYLISTS=1 if you trust the file"
+            "this is not a video but a {format} file, from which ffmpeg reads other files; give those, or \
+             allow it (`--playlists`) if you trust the file"
         ),
     }
 }
