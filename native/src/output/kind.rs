@@ -172,13 +172,18 @@ fn text(head: &[u8]) -> Option<&str> {
     text.trim_start_matches('\u{feff}').chars().all(printable).then_some(text)
 }
 
-/// Whether all lines have equally many fields, two or more.
+/// Whether all lines have equally many fields, two or more. A single line may be a header, whose fields are words.
 fn is_table(text: &str) -> bool {
     // The last line may be cut.
     let whole = text.rfind('\n').map_or(text, |end| &text[..end + 1]);
     let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(whole.as_bytes());
-    let mut rows = rows.records().peekable();
-    rows.peek().is_some() && rows.all(|row| row.is_ok_and(|row| row.len() >= 2))
+    let Ok(rows) = rows.records().collect::<Result<Vec<_>, _>>() else { return false };
+    let words = |row: &csv::StringRecord| row.iter().all(|field| !field.contains(' '));
+    match &rows[..] {
+        [] => false,
+        [only] => only.len() >= 2 && words(only),
+        [first, ..] => first.len() >= 2,
+    }
 }
 
 fn is_json(path: &Path) -> bool {
