@@ -68,7 +68,8 @@ pub fn tree(tensors: &Tensors) -> Tree {
     let mut tree = Tree::empty();
     for (name, tensor) in tensors {
         let (unit, variable) = name.rsplit_once('/').unwrap();
-        let unit = unit.rsplit_once('/').unwrap().0;
+        // DeepMind's one irregular name is regular there.
+        let unit = unit.rsplit_once('/').unwrap().0.replace("Conv3d_0a_3x3", "Conv3d_0b_3x3");
         let (collection, flax) = match variable {
             "w" => ("params", "Conv_0/kernel"),
             "b" => ("params", "Conv_0/bias"),
