@@ -185,6 +185,7 @@ impl Pass {
             return Err(Error::video("video", problem));
         }
         self.push_flow(classifier, progress).await?;
+        let start_seconds = self.start_seconds();
         let (result, segments) = {
             let (segments, result) = self.timeline.finish(classifier, progress).await?;
             (result, segments)
@@ -193,7 +194,7 @@ impl Pass {
             result,
             segments,
             frames: self.frames,
-            start_seconds: self.start_seconds(),
+            start_seconds,
             preprocess: self.pictures.describe(),
             planes_crc32c: self.pictures.planes_crc32c(),
             flow_ms: self.flow_ms,
