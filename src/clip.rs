@@ -1,12 +1,21 @@
 //! A clip, the input of one network, and the array files that carry clips (`.npy` and `.npz`).
 
 mod npy;
+mod range;
 
 pub use npy::npy_bytes;
+pub use range::{Range, Scale};
 
 use crate::error::{Error, Result};
 use crate::network::Stream;
 use std::io::{Cursor, Read};
+
+/// Bytes that an array in an archive may unpack to, however small it is there: 890 frames of 224x224 pixels.
+pub const UNPACKED: u64 = 512 << 20;
+
+/// How many times its size in the archive an array may unpack to where it is larger than [`UNPACKED`]. Pictures and flow shrink
+/// to a tenth at best.
+pub const PACKED: u64 = 64;
 
 /// The input of one network: frames of equal size, as the network sees them.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,15 +148,22 @@ impl Clip {
         keys.sort();
         let key = choose(&keys, stream).map_err(|problem| Error::clip(place, problem))?;
         let entry = archive.by_name(&format!("{key}.npy")).map_err(damaged)?;
-        let (size, inside) = (entry.size(), format!("{place}, array `{key}`"));
+        let (size, packed) = (entry.size(), entry.compressed_size());
+        let inside = format!("{place}, array `{}`", key.chars().take(100).collect::<String>());
+        let fail = |problem: String| Error::clip(&inside, problem);
+        let most = PACKED.saturating_mul(packed).max(UNPACKED);
+        if size > most {
+            return Err(fail(format!(
+                "the array takes {size} bytes and {packed} in the archive; archives are unpacked to {UNPACKED} bytes, or to {PACKED} times their \
+                 size: save it with numpy.savez or numpy.save, uncompressed"
+            )));
+        }
+        let unreadable = |error: std::io::Error| {
+            fail(format!("the array cannot be unpacked ({error}); save it again with numpy.savez"))
+        };
         let mut array = Vec::new();
-        // The size that the archive announces bounds what is unpacked, and the array's own header is checked after.
-        entry.take(size).read_to_end(&mut array).map_err(|error| {
-            Error::clip(
-                &inside,
-                format!("the array cannot be unpacked ({error}); save it again with numpy.savez"),
-            )
-        })?;
+        // Never more than the archive announces, and not all at once, for it may announce anything.
+        entry.take(size).read_to_end(&mut array).map_err(unreadable)?;
         Clip::from_npy(&inside, &array)
     }
 }
@@ -174,10 +190,15 @@ fn choose(keys: &[String], stream: Option<Stream>) -> Result<&str, String> {
         stream.map_or("`rgb`, `flow` or `arr_0`".to_owned(), |stream| format!("`{stream}` or `arr_0`"));
     Err(match keys {
         [] => "the archive holds no arrays; save one with numpy.savez".to_owned(),
-        keys => format!(
-            "the archive holds `{}`, and none is named {wanted}; give the clip that name, or save it alone",
-            keys.join("`, `")
-        ),
+        keys => {
+            let short = |key: &String| key.chars().take(40).collect::<String>();
+            let some: Vec<String> = keys.iter().take(5).map(short).collect();
+            let more = if keys.len() > some.len() { " and others" } else { "" };
+            format!(
+                "the archive holds `{}`{more}, and none is named {wanted}; give the clip that name, or save it alone",
+                some.join("`, `")
+            )
+        }
     })
 }
 

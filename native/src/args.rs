@@ -2,17 +2,17 @@
 
 mod bench;
 mod eval;
+mod flow;
 mod synth;
 mod train;
 mod values;
 
 pub use bench::BenchArgs;
 pub use eval::{DatasetArg, EvalArgs};
+pub use flow::{FlowArgs, VideoFlowArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
-pub use values::{
-    Frames, FusionArg, InputArg, PrecisionArg, PresetArg, QuantizeArg, StreamArg, Streams, SystemArg,
-};
+pub use values::{Frames, FusionArg, InputArg, PrecisionArg, StreamArg, Streams, SystemArg};
 use values::{parse_classes, parse_frames, parse_steps, parse_threads};
 
 use std::path::PathBuf;
@@ -28,7 +28,11 @@ use i3d::{Error, Result};
 #[derive(Debug, Parser)]
 #[command(name = "i3d", version, max_term_width = 110)]
 #[command(
-    after_help = "Exit status: 0 done, 1 some inputs failed, 2 usage or bad input, 3 no device as requested."
+    after_help = "Exit status: 0 done, 1 some inputs failed, 2 usage or bad input, 3 no device as requested.\n\n\
+        An output may be a file, - for standard output, a device or a pipe. A file that is there already is replaced if\n\
+        it is of the kind that is written, by its content (JSON by JSON, safetensors by safetensors) or, where it is text\n\
+        of no known kind, by its ending; or if it is empty. Anything else is replaced only with --overwrite, and what the\n\
+        command reads never."
 )]
 pub struct Cli {
     /// What to do.
@@ -40,6 +44,9 @@ pub struct Cli {
     /// Say more: what was loaded, chosen and found.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// Replace an output that is there already, also one that is of another kind or write-protected
+    #[arg(long, global = true)]
+    pub overwrite: bool,
 }
 
 /// The commands.
@@ -55,7 +62,7 @@ pub enum Command {
     /// Compute the optical flow of a video (TV-L1)
     #[command(
         after_help = "Example:\n  i3d flow tennis.mp4 -o flow.npy          the flow in pixels, [T-1, H, W, 2], u then v\n  \
-        i3d flow tennis.mp4 -o flow/             flow_x_00001.jpg, flow_y_00001.jpg, ... as denseflow writes them\n  \
+        i3d flow tennis.mp4 -o flow/             flow_x_00001.jpg, flow_y_00001.jpg, ...: grey, -20 to 20 px\n  \
         i3d flow tennis.mp4 -o flow.gif          to look at: hue is direction, strength is speed (also .mp4)"
     )]
     Flow(VideoFlowArgs),
@@ -245,55 +252,18 @@ pub struct ClassifyArgs {
     /// Frames from one window's start to the next one's
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub step: usize,
-    /// Write the whole result as JSON, `-` for standard output
+    /// Write the whole result as JSON, `-` for standard output, where text is left out then
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
-    /// Write the ranking as CSV, one row per segment and rank
+    /// Write the ranking as CSV, one row per segment and rank, `-` for standard output
     #[arg(long, value_name = "PATH")]
     pub csv: Option<PathBuf>,
-    /// Write the segments as SubRip subtitles
+    /// Write the segments as SubRip subtitles, `-` for standard output
     #[arg(long, value_name = "PATH", requires = "timeline")]
     pub srt: Option<PathBuf>,
-    /// Write the segments as WebVTT subtitles
+    /// Write the segments as WebVTT subtitles, `-` for standard output
     #[arg(long, value_name = "PATH", requires = "timeline")]
     pub vtt: Option<PathBuf>,
-}
-
-/// `i3d flow`.
-#[derive(Debug, Args)]
-pub struct VideoFlowArgs {
-    /// A video, GIF or folder of images
-    #[arg(value_name = "INPUT")]
-    pub input: PathBuf,
-    /// X.npy, X.gif, X.mp4, or a folder for JPEG pictures
-    #[arg(short, long, value_name = "OUT")]
-    pub output: PathBuf,
-    /// Only the flow of the first N sampled frames
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub frames: Option<u32>,
-    /// Frames per second to sample at, or `native` for every frame
-    #[arg(long, default_value = "25", value_name = "FPS")]
-    pub fps: Rate,
-    /// Resize the short side to so many pixels first
-    #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(16..=4096))]
-    pub short_side: u32,
-    /// How flow is computed and rounded.
-    #[command(flatten)]
-    pub tvl1: FlowArgs,
-    /// Where to run.
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-/// How optical flow is computed and rounded.
-#[derive(Debug, Args)]
-pub struct FlowArgs {
-    /// TV-L1 with OpenCV's defaults, or an approximation with fewer iterations
-    #[arg(long, value_enum, default_value = "reference")]
-    pub preset: PresetArg,
-    /// Round flow as 8-bit pipelines do
-    #[arg(long, value_enum, default_value = "none")]
-    pub quantize: QuantizeArg,
 }
 
 /// `i3d convert`.
@@ -345,7 +315,7 @@ pub struct DumpArgs {
     /// The endpoint, by DeepMind's name, or `input`
     #[arg(long, value_name = "NAME")]
     pub endpoint: String,
-    /// The file to write
+    /// The file to write, `-` for standard output
     #[arg(short, long, value_name = "X.npy")]
     pub output: PathBuf,
     /// What to run.

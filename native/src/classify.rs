@@ -1,6 +1,6 @@
 //! `i3d classify`: inputs to ranked actions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use i3d::classifier::{Classification, Classifier, Segment, Timeline, Windows};
@@ -27,14 +27,9 @@ struct Job {
 
 /// Runs the command.
 pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
-    let json = match &args.json {
-        Some(path) if path != Path::new("-") => Some(Output::create(path)?),
-        _ => None,
-    };
-    let json_to_stdout = args.json.is_some() && json.is_none();
-    let [csv, srt, vtt] =
-        [&args.csv, &args.srt, &args.vtt].map(|path| path.as_deref().map(Output::create).transpose());
-    let (csv, srt, vtt) = (csv?, srt?, vtt?);
+    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
+    let (json, csv, srt, vtt) = (open(&args.json)?, open(&args.csv)?, open(&args.srt)?, open(&args.vtt)?);
+    let to_stdout = [&json, &csv, &srt, &vtt].into_iter().flatten().any(Output::is_standard_output);
     if args.timeline {
         Windows { window: args.window, step: args.step }.validate()?;
     }
@@ -59,7 +54,7 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
     for job in &jobs {
         match classify(job, args, streams, &model, &mut classifier, talk) {
             Ok((report, broken)) => {
-                if !json_to_stdout {
+                if !to_stdout {
                     print(report.text())?;
                 }
                 if let Some(error) = broken {
@@ -77,17 +72,14 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
             }
         }
     }
-    if args.json.is_some() {
+    if let Some(json) = json {
         let document = match &reports[..] {
             [one] => serde_json::to_string_pretty(one),
             several => serde_json::to_string_pretty(several),
         };
         let text =
             document.map_err(|e| Error::Usage(format!("the result cannot be written as JSON: {e}")))? + "\n";
-        match json {
-            Some(output) => output.finish(text.as_bytes())?,
-            None => print(text)?,
-        }
+        json.finish(text.as_bytes())?;
     }
     let classified = || reports.iter().filter_map(Entry::classified);
     if let Some(csv) = csv {
@@ -122,7 +114,7 @@ fn jobs(args: &ClassifyArgs) -> Result<Vec<Job>> {
         (_, None, None) => inputs.into_iter().map(|path| Ok(job(vec![Part::new(path)?]))).collect(),
         ([], rgb, flow) => Ok(vec![job(rgb.into_iter().chain(flow).collect())]),
         ([input], None, Some(flow)) => {
-            let rgb = Part { expected: Some(Stream::Rgb), ..Part::new(input.clone())? };
+            let rgb = Part::new(input.clone())?.expecting(Stream::Rgb);
             Ok(vec![job(vec![rgb, flow])])
         }
         _ => Err(Error::Usage(

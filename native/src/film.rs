@@ -1,7 +1,7 @@
 //! Films out: frames as an animated GIF, or through ffmpeg as an MP4.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -11,7 +11,8 @@ use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, DynamicImage, Frame, ImageError, RgbImage};
 use tempfile::NamedTempFile;
 
-use crate::output::Output;
+use crate::output::kind::Kind;
+use crate::output::{Output, start_writer, wait_for_writer};
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -32,6 +33,14 @@ impl Format {
         }
     }
 
+    /// What its files are.
+    pub fn kind(self) -> Kind {
+        match self {
+            Format::Mp4 => Kind::Mp4,
+            Format::Gif => Kind::Gif,
+        }
+    }
+
     /// How the names of its files end.
     pub fn extension(self) -> &'static str {
         match self {
@@ -40,6 +49,9 @@ impl Format {
         }
     }
 }
+
+/// The last byte of every GIF.
+const GIF_TRAILER: [u8; 1] = *b";";
 
 /// A film that appears under its name when it is complete.
 pub struct Film {
@@ -95,8 +107,18 @@ impl Film {
     pub fn finish(mut self) -> Result<()> {
         let Some((encoder, file)) = self.running.take() else { return Ok(()) };
         match encoder {
-            // Dropped, the encoder writes the end of the animation.
-            Encoder::Gif(encoder) => drop(encoder),
+            // Dropped, the encoder writes the end of the animation, and tells nobody whether it could.
+            Encoder::Gif(encoder) => {
+                drop(encoder);
+                let mut end = [0];
+                let mut written = file.reopen().map_err(|e| self.output.failed(e))?;
+                let read = written.seek(SeekFrom::End(-1)).and_then(|_| written.read_exact(&mut end));
+                if read.is_err() || end != GIF_TRAILER {
+                    return Err(self
+                        .output
+                        .error("its end is missing; make room on the disk and run the command again"));
+                }
+            }
             Encoder::Mp4(child, input) => self.end(child, input)?,
         }
         self.output.keep(file)
@@ -105,7 +127,7 @@ impl Film {
     /// Waits until ffmpeg has written everything.
     fn end(&self, child: Child, input: ChildStdin) -> Result<()> {
         drop(input);
-        let ended = child.wait_with_output().map_err(|e| self.output.error(e))?;
+        let ended = wait_for_writer(child).map_err(|e| self.output.error(e))?;
         if ended.status.success() {
             return Ok(());
         }
@@ -127,13 +149,15 @@ impl Film {
         let program = Tools::from_env().ffmpeg;
         let mut command = Command::new(&program);
         command.args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]);
+        // Without it a film whose end cannot be written, on a full disk, counts as written.
+        command.arg("-xerror");
         command.args(["-s", &format!("{width}x{height}"), "-r", &self.fps.to_string(), "-i", "-"]);
         // H.264 players want 4:2:0, which needs even sides.
         command.args(["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p"]);
         // High quality: `crf` is for x264, `q` for the MPEG-4 encoder that stands in where that is missing.
         command.args(["-crf", "18", "-q:v", "3", "-f", "mp4"]);
         command.arg(file.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| {
+        let mut child = start_writer(&mut command).map_err(|e| {
             let program = program.display();
             self.output.error(format!("{program} cannot be started ({e}); install ffmpeg, or write a .gif"))
         })?;

@@ -18,9 +18,14 @@ use i3d::video::{self, Rate, Samples};
 use i3d::{Error, Result};
 
 use crate::cache;
+use crate::examples::{Example, entries};
 use crate::input::FlowChoice;
 use crate::models::hash;
-use crate::output::Output;
+use crate::output::{Output, remove_leftovers};
+
+/// Counts the changes of how a file becomes frames that its parameters do not show, so that no clip of an older program is
+/// taken for one of this.
+const FORM: u32 = 2;
 
 /// How clips are decoded.
 #[derive(Debug, Clone, Copy)]
@@ -37,22 +42,63 @@ pub struct Library {
     decoding: Decoding,
     /// Where flow is computed.
     device: Device,
-    folder: PathBuf,
+    /// None without a place for such.
+    folder: Option<PathBuf>,
     /// Bytes that may still be written.
     budget: AtomicU64,
 }
 
+/// What could be decoded of an example.
+pub struct Seen {
+    /// One per stream.
+    pub clips: Vec<Footage>,
+    /// Where they are from.
+    pub path: PathBuf,
+    /// What is wrong with what would have come before that.
+    pub notes: Vec<String>,
+}
+
+/// Whether an error is about one video, without which the others can be seen.
+pub fn costs_itself_alone(error: &Error) -> bool {
+    matches!(error, Error::Video { .. } | Error::Clip { .. } | Error::Io { .. })
+}
+
 impl Library {
     /// Clips decoded so, their flow computed on `device`; `budget` bytes of them are kept on disk.
-    pub fn open(decoding: Decoding, device: Device, budget: u64) -> Result<Library> {
-        let folder = cache::folder()?.join("footage");
-        let mut used = 0;
-        if budget > 0 {
-            fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
-            let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
-            used = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+    ///
+    /// Without a folder that can be written they are decoded every time, which is no reason to fail.
+    pub fn open(decoding: Decoding, device: Device, budget: u64) -> Library {
+        let (folder, used) = match (budget > 0).then(footage) {
+            Some(Ok((folder, used))) => (Some(folder), used),
+            Some(Err(error)) => {
+                log::warn!("{error}; so clips are not kept and are decoded every time");
+                (None, 0)
+            }
+            None => (cache::folder().ok().map(|cache| cache.join(FOLDER)), 0),
+        };
+        Library { decoding, device, folder, budget: AtomicU64::new(budget.saturating_sub(used)) }
+    }
+
+    /// The clips of some streams of an example: of its video, or of the first that can be decoded of those that bear its
+    /// name.
+    ///
+    /// # Errors
+    /// That of the video, where nothing else can be decoded either.
+    pub fn seen(&self, example: &Example, streams: &[Stream]) -> Result<Seen> {
+        let mut problems = Vec::new();
+        for path in std::iter::once(&example.path).chain(&example.others) {
+            match self.clips(path, streams.iter().copied()) {
+                Ok(clips) => {
+                    let taken = path.display();
+                    let note = |problem: &Error| format!("{problem}; {taken} is taken in its place");
+                    let notes = problems.iter().map(note).collect();
+                    return Ok(Seen { clips, path: path.clone(), notes });
+                }
+                Err(error) if costs_itself_alone(&error) => problems.push(error),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Library { decoding, device, folder, budget: AtomicU64::new(budget.saturating_sub(used)) })
+        Err(problems.swap_remove(0))
     }
 
     /// The clips of some streams of a video, decoded now, and once, or before.
@@ -85,7 +131,8 @@ impl Library {
         if self.budget.load(Ordering::Relaxed) == 0 {
             return Ok(());
         }
-        let (file, bytes) = (self.file(video, stream)?, pack(footage));
+        let Some(file) = self.file(video, stream)? else { return Ok(()) };
+        let bytes = pack(footage);
         let length = bytes.len() as u64;
         let fits =
             self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(length));
@@ -100,23 +147,31 @@ impl Library {
 
     /// The clip as it was kept, if it was.
     fn cached(&self, video: &Path, stream: Stream) -> Result<Option<Footage>> {
-        let file = self.file(video, stream)?;
+        let Some(file) = self.file(video, stream)? else { return Ok(None) };
         Ok(fs::read(&file).ok().and_then(|bytes| unpack(&bytes, stream)))
     }
 
     /// Where the clip of a stream is kept.
-    fn file(&self, video: &Path, stream: Stream) -> Result<PathBuf> {
+    fn file(&self, video: &Path, stream: Stream) -> Result<Option<PathBuf>> {
+        let Some(folder) = &self.folder else { return Ok(None) };
         let failed = |e| Error::io(video.display(), e);
         let metadata = fs::metadata(video).map_err(failed)?;
-        let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let mut state = state_of(&metadata);
+        if metadata.is_dir() {
+            // A folder does not change when a frame in it does. What is no frame may be unreadable.
+            for frame in entries(video)? {
+                let of_frame = fs::metadata(&frame).map(|metadata| state_of(&metadata)).unwrap_or_default();
+                state += &format!(" {:?} {of_frame}", frame.file_name());
+            }
+        }
         let path = fs::canonicalize(video).map_err(failed)?;
         let Decoding { preprocess, rate, most, flow } = self.decoding;
         let how = match stream {
             Stream::Rgb => format!("{preprocess:?} {rate:?} {most}"),
             Stream::Flow => format!("{preprocess:?} {rate:?} {most} {flow:?}"),
         };
-        let key = format!("{path:?} {} {changed:?} {how}", metadata.len());
-        Ok(self.folder.join(&hash::sha256_bytes(key.as_bytes())[..32]))
+        let key = format!("{FORM} {path:?} {state} {how}");
+        Ok(Some(folder.join(&hash::sha256_bytes(key.as_bytes())[..32])))
     }
 
     /// Colours of a video.
@@ -159,6 +214,25 @@ impl Library {
         let mut engine = FlowEngine::new(&self.device, &tvl1)?;
         Footage::flow(&pollster::block_on(engine.flows(&grays))?, quantize)
     }
+}
+
+/// The folder of clips in the cache.
+const FOLDER: &str = "footage";
+
+/// That folder, made where it is not there, and the bytes in it.
+fn footage() -> Result<(PathBuf, u64)> {
+    let folder = cache::folder()?.join(FOLDER);
+    fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
+    remove_leftovers(&folder);
+    let sizes = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let used = sizes.filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
+    Ok((folder, used))
+}
+
+/// Length and time of change, by which it is noticed that a file is another.
+fn state_of(metadata: &fs::Metadata) -> String {
+    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    format!("{} {changed:?}", metadata.len())
 }
 
 /// Frames, height and width as 32-bit numbers, then the pixels.

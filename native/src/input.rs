@@ -63,6 +63,11 @@ impl Part {
         Ok(Part { name: path, file, array, expected: None })
     }
 
+    /// The same for a stream.
+    pub fn expecting(self, stream: Stream) -> Part {
+        Part { expected: Some(stream), ..self }
+    }
+
     /// An array for a stream.
     ///
     /// # Errors
@@ -258,6 +263,9 @@ pub fn load_array(part: &Part, frames: Option<Frames>, talk: Talk) -> Result<Loa
         );
         return Err(Error::clip(part.name(), problem));
     }
+    if let Some(range) = clip.range_outside() {
+        talk.note(format!("warning: {}: {range}", part.name()));
+    }
     let clip = match frames {
         Some(Frames::First(frames)) => looped(part, clip.first(frames), frames, talk),
         Some(Frames::All) | None => clip,
@@ -285,14 +293,13 @@ fn looped(part: &Part, clip: Clip, frames: usize, talk: Talk) -> Clip {
 pub fn expand(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut inputs = Vec::new();
     for argument in arguments {
-        let text = argument.to_string_lossy();
-        if argument == Path::new("-") || argument.exists() || !text.contains(['*', '?', '[']) {
+        if argument == Path::new("-") || argument.exists() || !video::is_pattern(argument) {
             inputs.push(argument.clone());
             continue;
         }
-        let paths = glob::glob(&text)
+        let text = argument.display();
+        let matches = video::matches(argument)
             .map_err(|e| Error::Usage(format!("{text}: this is no pattern for files ({e})")))?;
-        let matches: Vec<PathBuf> = paths.filter_map(|path| path.ok()).collect();
         if matches.is_empty() {
             let problem = "no file matches this pattern; check its folder and its ending";
             return Err(Error::Usage(format!("{text}: {problem}")));

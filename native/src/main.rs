@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod cache;
 mod checkpoint;
+mod claims;
 mod classify;
 mod compare;
 mod device;
@@ -20,6 +21,7 @@ mod output;
 mod protocol;
 mod run;
 mod selftest;
+mod signals;
 mod spool;
 mod stages;
 mod synth;
@@ -32,6 +34,11 @@ use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     quiet_drivers();
+    // Before anything starts a thread.
+    signals::at_end(|| {
+        i3d::video::end_decoders();
+        output::remove_temporaries();
+    });
     let cli = args::Cli::parse();
     let level = match (cli.quiet, cli.verbose) {
         (true, _) => log::LevelFilter::Error,
@@ -48,17 +55,8 @@ fn main() -> std::process::ExitCode {
             writeln!(out, "{}", record.args())
         })
         .init();
-    // Without a handler the program ends just the same, but may leave a temporary file behind.
-    let _ = ctrlc::set_handler(|| {
-        i3d::video::end_decoders();
-        output::remove_temporaries();
-        std::process::exit(INTERRUPTED);
-    });
     run::run(cli)
 }
-
-/// Exit status after Ctrl-C: 128 and the number of the signal, as shells count.
-const INTERRUPTED: i32 = 130;
 
 /// Mesa's device-select layer asks the display server which GPU to prefer, and prints an error of its own where there is
 /// none, as on every server. The preference is about displays, so the layer is left out.

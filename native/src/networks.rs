@@ -70,6 +70,34 @@ pub fn open(
     wanted: Streams,
     talk: Talk,
 ) -> Result<(Classifier, String)> {
+    open_with(weights, run, wanted, checkpoint::read, talk)
+}
+
+/// As [`open`], for what comes before the classifier: a network may lack one.
+pub fn open_trunk(
+    weights: &WeightArgs,
+    run: &RunArgs,
+    wanted: Streams,
+    talk: Talk,
+) -> Result<(Classifier, String)> {
+    open_with(weights, run, wanted, trunk, talk)
+}
+
+/// A checkpoint whose classifier, where it has none, says nothing.
+pub fn trunk(path: &Path) -> Result<Checkpoint> {
+    checkpoint::read(path).map(|checkpoint| checkpoint.with_classifier(1))
+}
+
+/// How a file becomes a checkpoint.
+type Reader = fn(&Path) -> Result<Checkpoint>;
+
+fn open_with(
+    weights: &WeightArgs,
+    run: &RunArgs,
+    wanted: Streams,
+    reader: Reader,
+    talk: Talk,
+) -> Result<(Classifier, String)> {
     let name = model(weights);
     let options = run.options()?;
     start_threads(run.threads)?;
@@ -104,7 +132,7 @@ pub fn open(
     };
     // A GPU's driver takes its time to start, and so do the files.
     let read = |(stream, file): (Stream, Option<PathBuf>)| match file {
-        Some(path) => read(stream, &path),
+        Some(path) => i3d_of(stream, &path, reader),
         None => demo::checkpoint(stream),
     };
     let read = || files.into_par_iter().map(read).collect();
@@ -133,18 +161,27 @@ fn model(weights: &WeightArgs) -> &str {
 /// # Errors
 /// Files that are no checkpoint of a network that sees `input`.
 pub fn named(input: Input, name: &Path) -> Result<Checkpoint> {
+    named_by(input, name, checkpoint::read)
+}
+
+/// As [`named`], for a network that gets another classifier and may lack one.
+pub fn named_trunk(input: Input, name: &Path) -> Result<Checkpoint> {
+    named_by(input, name, trunk)
+}
+
+fn named_by(input: Input, name: &Path, reader: Reader) -> Result<Checkpoint> {
     let text = name.to_string_lossy();
     let Input::One(stream) = input else {
-        return of_input(input, name);
+        return of_input(input, name, reader);
     };
     if name.exists() {
-        return of_input(input, name);
+        return of_input(input, name, reader);
     }
     if text == demo::NAME {
         return demo::checkpoint(stream);
     }
     let pulled = Models::open().and_then(|models| models.stream_path(&text, stream)).ok();
-    of_input(input, pulled.as_deref().unwrap_or(name))
+    of_input(input, pulled.as_deref().unwrap_or(name), reader)
 }
 
 /// The files of an installed model.
@@ -165,7 +202,11 @@ fn installed(weights: &WeightArgs, name: &str, wanted: Streams) -> Result<Vec<(S
 
 /// A checkpoint, which must be one of I3D's `stream`.
 pub fn read(stream: Stream, path: &Path) -> Result<Checkpoint> {
-    let checkpoint = of_input(stream.into(), path)?;
+    i3d_of(stream, path, checkpoint::read)
+}
+
+fn i3d_of(stream: Stream, path: &Path, reader: Reader) -> Result<Checkpoint> {
+    let checkpoint = of_input(stream.into(), path, reader)?;
     let system = checkpoint.metadata.system();
     if system == System::I3d {
         return Ok(checkpoint);
@@ -175,8 +216,8 @@ pub fn read(stream: Stream, path: &Path) -> Result<Checkpoint> {
 }
 
 /// A checkpoint, which must be one of a network that sees `input`.
-fn of_input(input: Input, path: &Path) -> Result<Checkpoint> {
-    let checkpoint = checkpoint::read(path)?;
+fn of_input(input: Input, path: &Path, reader: Reader) -> Result<Checkpoint> {
+    let checkpoint = reader(path)?;
     let found = checkpoint.network()?;
     let own = found.input();
     if own == Some(input) {

@@ -6,7 +6,7 @@ use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
 use i3d::models::{SourceFiles, to_safetensors};
-use i3d::network::{LOGITS, MIN_FRAMES, Network, Stream};
+use i3d::network::{LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Network, Stream};
 use i3d::plan::Plan;
 use i3d::{Error, Result, labels};
 
@@ -16,8 +16,8 @@ use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
 use crate::talk::{Talk, Unit};
 use crate::{
-    bench, checkpoint, classify, compare, device, eval, flow, inflate, networks, selftest, synth, systems,
-    train,
+    bench, checkpoint, claims, classify, compare, device, eval, flow, inflate, networks, selftest, synth,
+    systems, train,
 };
 
 /// How a command that ran ended.
@@ -32,7 +32,7 @@ pub enum Outcome {
 /// Runs the command and gives the documented exit status.
 pub fn run(cli: Cli) -> ExitCode {
     let talk = Talk { quiet: cli.quiet };
-    let outcome = match &cli.command {
+    let outcome = claims::check(&cli.command, cli.overwrite).and_then(|()| match &cli.command {
         Command::Classify(args) => classify::run(args, talk),
         Command::Flow(args) => flow::run(args, talk),
         Command::Train(args) => train::run(args, talk),
@@ -48,12 +48,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Devices(args) => devices(args),
         Command::Selftest(args) => selftest::run(args, talk),
         Command::Models(args) => models(args, talk),
-    };
+    });
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Err(error) if output::reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            output::wait_if_ending();
             talk.error(&error);
             ExitCode::from(if matches!(error, Error::NoDevice { .. }) { 3 } else { 2 })
         }
@@ -89,7 +90,12 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
     }
     let part = Part::new(args.input.clone())?;
     let streams = networks::wanted(&args.weights, [&part]);
-    let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
+    // What comes before the classifier needs none.
+    let open = match args.endpoint.as_str() {
+        LOGITS | LOGITS_PER_STEP => networks::open,
+        _ => networks::open_trunk,
+    };
+    let (mut classifier, _) = open(&args.weights, &args.run, streams, talk)?;
     let stream = streams.each().next().unwrap_or(Stream::Rgb);
     let loaded = input::load(&part, stream, &args.clip, (&args.tvl1).into(), &classifier, talk)?;
     let (shape, bytes) = if is_input {

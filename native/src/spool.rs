@@ -68,9 +68,8 @@ fn copy(place: &Path, pipe: &Path) -> Result<Readable> {
     let (sender, pieces) = sync_channel(4);
     let own = pipe.to_owned();
     std::thread::spawn(move || read(&own, &sender));
-    let file = tempfile::Builder::new().prefix("i3d-input-").tempfile();
+    let file = output::temporary_file(&std::env::temp_dir());
     let mut file = file.map_err(|e| failed(format!("it cannot be copied to a temporary file ({e})")))?;
-    output::remember(file.path());
     loop {
         match pieces.recv_timeout(PATIENCE) {
             Ok(Ok(bytes)) => file.write_all(&bytes).map_err(|e| {

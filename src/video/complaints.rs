@@ -10,6 +10,8 @@ const KEPT: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Complaints {
     lines: VecDeque<Complaint>,
+    /// What was said while the file was only looked at. ffmpeg looks in the same way before it decodes, so it says the same once more.
+    foretold: Vec<String>,
     /// Whether the decoder of the pictures complained after its first picture, or of something else than missing references.
     pub damaged: bool,
     /// Whether the decoder complained before its first picture of references that a recording lacks which begins in the middle.
@@ -32,13 +34,27 @@ pub(super) struct Pictures {
 }
 
 impl Complaints {
+    /// Those of a program that first says again what was said in `before`.
+    pub fn after(before: &Complaints) -> Complaints {
+        let foretold = before.lines.iter().map(|line| line.text.clone()).collect();
+        Complaints { foretold, ..Complaints::default() }
+    }
+
     /// Takes a line in. `shown` says whether a picture came before it.
     pub fn hear(&mut self, line: &str, input: &Input, pictures: Option<&Pictures>, shown: bool) {
         let Some(Line { components, text }) = Line::parse(line, input) else {
             return;
         };
         let of_pictures = pictures.is_some_and(|pictures| pictures.complain(&components, text));
-        if of_pictures {
+        let full = match components.last() {
+            // A demuxer's name is the list of all formats that it reads.
+            Some(name) => format!("{}: {text}", name.split(',').next().unwrap_or(name)),
+            None => text.to_owned(),
+        };
+        let said = self.foretold.iter().position(|line| *line == full);
+        if let Some(said) = said {
+            self.foretold.swap_remove(said);
+        } else if of_pictures {
             match !shown && HEADLESS.iter().any(|words| text.contains(words)) {
                 true => self.headless = true,
                 // The summing-up adds nothing to the line that it sums up.
@@ -46,15 +62,10 @@ impl Complaints {
                 false => self.damaged = true,
             }
         }
-        let text = match components.last() {
-            // A demuxer's name is the list of all formats that it reads.
-            Some(name) => format!("{}: {text}", name.split(',').next().unwrap_or(name)),
-            None => text.to_owned(),
-        };
         if self.lines.len() == KEPT {
             self.lines.pop_front();
         }
-        self.lines.push_back(Complaint { of_pictures, text });
+        self.lines.push_back(Complaint { of_pictures, text: full });
     }
 
     /// Whether nothing was printed.
@@ -107,7 +118,8 @@ const WRAPPERS: [(&str, &str); 7] = [
 ];
 
 /// Lines that only repeat that something went wrong.
-const VAGUE: [&str; 9] = [
+const VAGUE: [&str; 10] = [
+    "Invalid data found when processing input",
     "Conversion failed",
     "Error while decoding stream",
     "Error while processing the decoded data",
@@ -234,6 +246,18 @@ mod tests {
         ] {
             assert!(!heard(line, true).damaged, "{line}");
         }
+    }
+
+    #[test]
+    fn what_was_said_before_decoding_says_nothing_of_decoding() {
+        let line = "[h264 @ 0x1] [error] reference count 1 overflow";
+        let mut complaints = Complaints::after(&heard(line, false));
+        let input = Input { path: "a.flv".into(), start: 0, format: None };
+        let pictures = Pictures { codec: "h264".into(), stream: 0 };
+        complaints.hear(line, &input, Some(&pictures), false);
+        assert!(!complaints.damaged);
+        complaints.hear(line, &input, Some(&pictures), false);
+        assert!(complaints.damaged);
     }
 
     #[test]

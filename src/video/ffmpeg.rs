@@ -53,7 +53,7 @@ enum Message {
 impl Ffmpeg {
     /// Describes the file and starts decoding it.
     pub fn open(tools: &Tools, place: &str, input: Input) -> Result<Self> {
-        let probe = probe(tools, place, &input)?;
+        let (probe, before) = probe(tools, place, &input)?;
         let mut command = tools.command(&tools.ffmpeg);
         command.args(["-nostdin", "-nostats", "-loglevel", "repeat+level+error", "-noautorotate"]);
         command.args(tools.input(&input)).args(output_arguments(&probe));
@@ -63,7 +63,7 @@ impl Ffmpeg {
         let stdout = process.stdout().map_err(unreadable)?;
         let stderr = process.stderr().map_err(unreadable)?;
 
-        let complaints = Arc::new(Mutex::new(Complaints::default()));
+        let complaints = Arc::new(Mutex::new(Complaints::after(&before)));
         let shown = Arc::new(AtomicBool::new(false));
         let pictures = Pictures { codec: probe.info.codec.clone().unwrap_or_default(), stream: probe.stream };
         let (sink, own, seen) = (Arc::clone(&complaints), input.clone(), Arc::clone(&shown));
@@ -194,12 +194,15 @@ impl Ffmpeg {
             self.probe.info.frames.map(|promised| (self.delivered as f64) < promised as f64 * 0.98 - 2.0);
         let step = self.probe.info.fps.map_or(0.0, |fps| 1.0 / fps);
         let shown = self.last_seconds - self.first_seconds.min(0.0) + step;
-        let early = self.probe.stream_seconds.map(|promised| shown < promised * 0.95 - 0.5);
-        match (few, early) {
-            (Some(few), early) => few && early.unwrap_or(true),
-            (None, Some(true)) => !complaints.is_empty() || is_cut_off(&self.input.path).unwrap_or(false),
-            (None, _) => false,
+        let early = |promised: f64| shown < promised * 0.95 - 0.5;
+        let stream = self.probe.stream_seconds.map(early);
+        if let Some(few) = few {
+            return few && stream.unwrap_or(true);
         }
+        // The length of the file may be that of the sound, so it only supports what the file itself shows.
+        let file = stream.or(self.probe.info.duration_seconds.map(early)).unwrap_or(false);
+        let told = stream == Some(true) && !complaints.is_empty();
+        told || (file && is_cut_off(&self.input.path).unwrap_or(false))
     }
 }
 
@@ -214,6 +217,7 @@ impl FrameSource for Ffmpeg {
         }
         let broken = match self.next_message()? {
             Some(Message::Frame(seconds, data)) => {
+                let seconds = seconds + self.probe.shift;
                 let frame = self.frame(seconds, data).inspect_err(|_| self.frames = None)?;
                 if self.delivered == 0 {
                     self.first_seconds = seconds;

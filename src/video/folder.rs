@@ -1,6 +1,7 @@
 //! A folder of pictures, or a pattern that matches pictures, as a video of 25 frames per second.
 
 use super::animation::{picture_frame, picture_size};
+use super::pattern::matches;
 use super::{Frame, FrameSource, VideoInfo};
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 /// Pictures carry no times; they are taken to be as far apart as the frames of I3D's training videos.
 const FRAMES_PER_SECOND: f64 = 25.0;
 
-const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
+/// How the names of pictures end.
+pub const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
 
 /// The pictures of a folder in natural order of their names (`2.png` before `10.png`).
 #[derive(Debug)]
@@ -42,13 +44,12 @@ impl Folder {
     /// All pictures that match the pattern `path`.
     pub fn glob(path: &Path) -> Result<Self> {
         let pattern = path.to_string_lossy();
-        let matches = glob::glob(&pattern).map_err(|error| {
+        let matches = matches(path).map_err(|error| {
             Error::video(&pattern, format!("there is no such file, and the pattern is wrong: {error}"))
         })?;
         let mut pictures = Vec::new();
         let mut other = None;
         for file in matches {
-            let file = file.map_err(|error| Error::io(error.path().display().to_string(), error.into()))?;
             if is_picture(&file) {
                 pictures.push(file);
             } else {

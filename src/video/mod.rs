@@ -14,10 +14,15 @@ mod cutoff;
 mod ffmpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(not(target_arch = "wasm32"))]
 mod jpeg_tail;
 #[cfg(not(target_arch = "wasm32"))]
 mod nut;
+#[cfg(not(target_arch = "wasm32"))]
+mod pattern;
 #[cfg(not(target_arch = "wasm32"))]
 mod probe;
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,6 +33,10 @@ mod tools;
 
 pub use animation::{Animation, from_image_bytes};
 pub use clock::Clock;
+#[cfg(not(target_arch = "wasm32"))]
+pub use folder::EXTENSIONS as PICTURES;
+#[cfg(not(target_arch = "wasm32"))]
+pub use pattern::{is_pattern, matches};
 #[cfg(not(target_arch = "wasm32"))]
 pub use process::end_decoders;
 pub use sampler::{Rate, Sampled, Sampler, Samples};
@@ -308,7 +317,7 @@ pub fn open_with(tools: &Tools, path: &Path) -> Result<Box<dyn FrameSource + Sen
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         // Only a name that no file has is a pattern: "clip[1].mp4" is a fine file name.
-        Err(_) if path.to_string_lossy().contains(['*', '?', '[']) => {
+        Err(_) if is_pattern(path) => {
             return Ok(Box::new(folder::Folder::glob(path)?));
         }
         Err(source) => return Err(Error::io(place, source)),

@@ -39,6 +39,9 @@ pub struct Probe {
     pub planes: Planes,
     /// Whether the samples have an opacity.
     pub alpha: bool,
+    /// Seconds to be added to the times that ffmpeg gives. It counts from the first packet of all streams; players count from zero where
+    /// a sound begins a little before that, as codecs with a delay have it.
+    pub shift: f64,
     /// Length of the video stream itself; the container's length may be that of the sound.
     pub stream_seconds: Option<f64>,
 }
@@ -54,6 +57,7 @@ struct Output {
 #[derive(Deserialize, Default)]
 struct Format {
     format_name: Option<String>,
+    start_time: Option<String>,
     duration: Option<String>,
 }
 
@@ -82,7 +86,9 @@ struct Stream {
 }
 
 /// Describes the video stream of `input`, the one that ffmpeg would choose.
-pub fn probe(tools: &Tools, place: &str, input: &Input) -> Result<Probe> {
+///
+/// Also what ffprobe complained of.
+pub(super) fn probe(tools: &Tools, place: &str, input: &Input) -> Result<(Probe, Complaints)> {
     let mut command = tools.command(&tools.ffprobe);
     command.args(["-loglevel", "level+error", "-show_streams", "-show_format", "-print_format", "json"]);
     command.args(tools.input(input));
@@ -138,7 +144,8 @@ pub fn probe(tools: &Tools, place: &str, input: &Input) -> Result<Probe> {
             format!("the answer of ffprobe cannot be read ({error}); is {program} really ffprobe?"),
         )
     })?;
-    describe(&output).map_err(|problem| Error::video(place, problem))
+    let probe = describe(&output).map_err(|problem| Error::video(place, problem))?;
+    Ok((probe, complaints))
 }
 
 /// The sentence about a file whose format is not on the list.
@@ -156,6 +163,14 @@ fn refused(format: &str) -> String {
             "this is not a video but a {format} file, from which ffmpeg reads other files; give those, or allow it with \
              I3D_PLAYLISTS=1 if you trust the file"
         ),
+    }
+}
+
+/// For `fuzz/`: what any output is understood as.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(bytes: &[u8]) {
+    if let Ok(output) = serde_json::from_slice(bytes) {
+        let _ = describe(&output);
     }
 }
 
@@ -190,7 +205,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
     };
     let orientation = orientation(stream);
     let pixel_aspect = pixel_aspect(stream.sample_aspect_ratio.as_deref());
-    let stream_seconds = stream.duration.as_deref().or_else(|| tag(stream, "DURATION")).and_then(seconds);
+    let stream_seconds = length(stream);
     Ok(Probe {
         stream: stream.index,
         time_base: stream.time_base.as_deref().and_then(fraction).unwrap_or(TIME_BASE),
@@ -199,6 +214,12 @@ fn describe(output: &Output) -> Result<Probe, String> {
         pixel_aspect,
         planes,
         alpha: has_alpha(&pixel_format),
+        shift: output
+            .format
+            .start_time
+            .as_deref()
+            .and_then(|text| text.parse().ok())
+            .map_or(0.0, |start: f64| start.min(0.0)),
         stream_seconds,
         info: VideoInfo {
             frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()).filter(|&n| n > 0),
@@ -220,14 +241,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
 /// previews of a single picture beside a video, come last; streams without a picture are none.
 fn choose(streams: &[Stream]) -> Option<&Stream> {
     let flag = |stream: &Stream, name: &str| stream.disposition.get(name).is_some_and(|&set| set != 0);
-    let length = |stream: &Stream| {
-        stream
-            .duration
-            .as_deref()
-            .or_else(|| tag(stream, "DURATION"))
-            .and_then(seconds)
-            .unwrap_or(f64::INFINITY)
-    };
+    let length = |stream: &Stream| length(stream).unwrap_or(f64::INFINITY);
     let videos = || streams.iter().filter(|stream| stream.codec_type.as_deref() == Some("video"));
     let longest = videos().map(length).filter(|seconds| seconds.is_finite()).fold(0.0, f64::max);
     let rank = |stream: &&Stream| {
@@ -242,6 +256,11 @@ fn choose(streams: &[Stream]) -> Option<&Stream> {
         (!empty, !still, !preview, score, std::cmp::Reverse(stream.index))
     };
     videos().filter(|stream| !flag(stream, "attached_pic")).max_by_key(rank)
+}
+
+/// The stated length of a stream in seconds. Of Matroska the tag is the stream's own, the field the file's.
+fn length(stream: &Stream) -> Option<f64> {
+    tag(stream, "DURATION").or(stream.duration.as_deref()).and_then(seconds)
 }
 
 /// Whether a container, by ffmpeg's name, says of every frame how long it is shown.

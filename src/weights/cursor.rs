@@ -3,6 +3,15 @@
 /// What is wrong with some bytes, as the end of a sentence that starts with the file's name.
 pub(super) type Problem = String;
 
+/// A text from a file as messages show it: its beginning, where it is longer than any real name.
+pub(super) fn short(text: &str) -> std::borrow::Cow<'_, str> {
+    const MOST: usize = 120;
+    match text.char_indices().nth(MOST) {
+        None => text.into(),
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+    }
+}
+
 /// A position in bytes.
 #[derive(Clone)]
 pub(super) struct Cursor<'a> {

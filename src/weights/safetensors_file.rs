@@ -6,7 +6,7 @@ use half::f16;
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, Metadata as Header, TensorInfo};
 
-use super::cursor::{Cursor, Problem};
+use super::cursor::{Cursor, Problem, short};
 use super::element::{Element, elements};
 use super::{Found, Metadata, Tensor, names};
 use crate::network::System;
@@ -16,6 +16,9 @@ use crate::plan::Precision;
 pub(super) const ARCHITECTURE: &str = "i3d-inception-v1";
 
 const LENGTH: usize = 8;
+
+/// The header of a network is 30 kB.
+const MAX_HEADER: usize = 8 << 20;
 
 /// Whether the bytes can be a safetensors file: a header length, then JSON.
 pub(super) fn looks_like(bytes: &[u8]) -> bool {
@@ -27,10 +30,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
     let mut cursor = Cursor::new(bytes);
     let length = cursor.u64()?;
     let json = cursor.take_long(length)?;
+    if json.len() > MAX_HEADER {
+        return Err(format!(
+            "has a safetensors header of {length} bytes, more than the {MAX_HEADER} that are read: this is no I3D checkpoint"
+        ));
+    }
     let data = &bytes[cursor.position()..];
     // The crate's own entry point adds lengths from the file without checking for overflow, so the end is compared here.
-    let header: Header = serde_json::from_slice(json)
-        .map_err(|e| format!("has a damaged safetensors header ({e}); download it again"))?;
+    let header: Header = serde_json::from_slice(json).map_err(|e| {
+        format!("has a damaged safetensors header ({}); download it again", short(&e.to_string()))
+    })?;
     if header.data_len() != data.len() {
         return Err(format!(
             "holds {} bytes of tensors, its header promises {}: it is cut short or damaged; download it again",
@@ -48,7 +57,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
             Dtype::F64 => Element::F64,
             other => {
                 return Err(format!(
-                    "tensor {name} has type {other}; weights are F32 (F16, BF16, F64 are read too)"
+                    "tensor {} has type {other}; weights are F32 (F16, BF16, F64 are read too)",
+                    short(&name)
                 ));
             }
         };
@@ -59,9 +69,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
                 elements(&info.shape).and_then(|n| n.checked_mul(element.size())) == Some(bytes.len())
             })
             .ok_or_else(|| {
-                format!("tensor {name} lies outside of the file: it is damaged; download it again")
+                format!("tensor {} lies outside of the file: it is damaged; download it again", short(&name))
             })?;
-        Ok((name, Tensor { shape: info.shape.clone(), data: element.to_f32(bytes) }))
+        Ok((name, Tensor { shape: info.shape.clone(), data: element.to_f32(bytes, false) }))
     };
     // Of several problems the first is told, whichever thread finds one first.
     let tensors: Vec<_> = named.into_par_iter().map(tensor).collect();
@@ -78,7 +88,10 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
     ) -> Result<Option<T>, Problem> {
         let Some(text) = map.get(key) else { return Ok(None) };
         let value = serde_json::from_str(text).map_err(|e| {
-            format!("has metadata `{key}` that cannot be read ({text:?}: {e}); convert the original again")
+            format!(
+                "has metadata `{key}` that cannot be read ({:?}: {e}); convert the original again",
+                short(text)
+            )
         })?;
         Ok(Some(value))
     }
@@ -87,7 +100,8 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
     let runs: Vec<&str> = System::ALL.into_iter().map(super::architecture).collect();
     if let Some(other) = architecture.as_deref().filter(|a| !runs.contains(a)) {
         return Err(format!(
-            "is a checkpoint of architecture {other:?}; this program runs {}",
+            "is a checkpoint of architecture {:?}; this program runs {}",
+            short(other),
             runs.join(", ")
         ));
     }
@@ -96,7 +110,7 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
         Some("rgb") => Some(crate::network::Stream::Rgb),
         Some("flow") => Some(crate::network::Stream::Flow),
         Some(other) => {
-            return Err(format!("has metadata `stream` = {other:?}; expected \"rgb\" or \"flow\""));
+            return Err(format!("has metadata `stream` = {:?}; expected \"rgb\" or \"flow\"", short(other)));
         }
     };
     Ok(Metadata {

@@ -1,7 +1,7 @@
 //! Telling formats apart by their first bytes, and naming what people give by mistake.
 
 use super::cursor::Problem;
-use super::{Format, pytorch, safetensors_file, tf_bundle};
+use super::{Format, pickle, pytorch, safetensors_file, tf_bundle};
 
 /// The format of a single-file checkpoint, or a sentence about what the bytes are instead.
 pub(super) fn format(bytes: &[u8]) -> Result<Format, Problem> {
@@ -19,6 +19,9 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, Problem> {
     }
     if bytes.ends_with(&tf_bundle::MAGIC) {
         return Ok(Format::TensorFlowV1);
+    }
+    if pickle::looks_like(bytes) {
+        return Ok(Format::Flax);
     }
     Err(mistake(bytes))
 }
@@ -43,11 +46,6 @@ fn mistake(bytes: &[u8]) -> Problem {
     }
     if bytes.starts_with(b"\x93NUMPY") {
         return "is a NumPy array, not a checkpoint: give a safetensors file, a TensorFlow checkpoint or a PyTorch file"
-            .into();
-    }
-    if bytes.first() == Some(&0x80) {
-        return "is a Python pickle without PyTorch's magic number, so no file of torch.save or one cut short: \
-                save the model's state_dict with torch.save"
             .into();
     }
     let start: Vec<String> = bytes.iter().take(8).map(|b| format!("{b:02x}")).collect();

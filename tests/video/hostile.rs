@@ -79,7 +79,7 @@ fn decoders_that_misbehave_are_ended() {
             "while :; do echo '[error] something is wrong' >&2; done".to_owned(),
             "gave nothing for 1 s",
         ),
-        ("line", "exec cat /dev/zero >&2".to_owned(), "gave nothing for 1 s"),
+        ("line", "cat /dev/zero >&2".to_owned(), "gave nothing for 1 s"),
         ("zeros", "exec cat /dev/zero".to_owned(), "NUT stream"),
         ("garbage", "exec head -c 3000000 /dev/urandom".to_owned(), "NUT stream"),
         ("nothing", "exit 7".to_owned(), "exit status: 7"),
@@ -141,10 +141,8 @@ fn what_is_cut_off_is_still_told() {
             let cut = dir.join(format!("cut{share}_{name}"));
             std::fs::write(&cut, &data[..data.len() * share / 10]).expect("it is written");
             let (count, text) = failure(&cut);
-            assert!(
-                text.contains("breaks after") && (30..190).contains(&count),
-                "{name} {share}: {count} {text}"
-            );
+            let told = text.contains("breaks after") || text.contains("is damaged");
+            assert!(told && (30..190).contains(&count), "{name} {share}: {count} {text}");
         }
     }
 }

@@ -7,11 +7,15 @@
 
 mod bad_input;
 mod clip;
+mod containers;
 mod decode;
+mod formats;
+mod gifs;
 mod hostile;
 mod odd_files;
 mod pictures;
 mod preprocess;
+mod rates;
 mod sampler;
 
 use i3d::video::{Frame, FrameSource, Pixels};

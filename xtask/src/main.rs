@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod recipe;
 mod setup;
 mod table2;
@@ -21,6 +22,8 @@ usage: cargo xtask setup                   install what the test suite needs, sk
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
        cargo xtask bench web [--runs N]    the same in a browser, 10 minutes on a software GPU; writes docs/benchmarks-web.md
+       cargo xtask fuzz [--minutes N] [TARGET...]
+                                           fuzzes every parser of untrusted bytes, N minutes each (10), with a nightly compiler
        cargo xtask demo-table FOLDER       trains the demo model in a folder, or goes on there, and tests it;
                                            writes samples/demo_*.safetensors and docs/demo-model.md
        cargo xtask table2 FOLDER           the paper's five systems in miniature; writes docs/experiments.md
@@ -51,6 +54,7 @@ fn run() -> Result<()> {
         ["test"] => test::run(&shell, false),
         ["test", "--full"] => test::run(&shell, true),
         ["web"] => web::run(&shell),
+        ["fuzz", ..] => fuzz::run(&shell, &fuzz::Options::parse(&arguments[1..])?),
         ["demo-table", folder] => demo::run(&shell, folder),
         ["table2", folder] => table2::run(&shell, folder),
         ["transfer-table", folder] => transfer::run(&shell, folder),

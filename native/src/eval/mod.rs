@@ -13,6 +13,7 @@ mod report;
 mod score;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 use clap::ValueEnum;
@@ -24,9 +25,10 @@ use i3d::{Error, Result};
 use indicatif::ProgressBar;
 
 use crate::args::{DatasetArg, EvalArgs};
-use crate::footage::{Decoding, Library};
+use crate::footage::{Decoding, Library, Seen, costs_itself_alone};
 use crate::input::FlowChoice;
-use crate::output::print;
+use crate::output::kind::Kind;
+use crate::output::{FolderLock, print};
 use crate::protocol::Tested;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
@@ -46,6 +48,20 @@ struct Evaluation<'a> {
     talk: Talk,
 }
 
+/// What an evaluation leaves in its folder: of files with the names of splits, those that are there.
+pub fn files(folder: &Path) -> impl Iterator<Item = (String, Kind)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let matrices = entries.filter_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let ending = name.strip_prefix(report::CONFUSION)?.rsplit('.').next()?;
+        let kind =
+            [("csv", Kind::Csv), ("svg", Kind::Svg)].into_iter().find(|(known, _)| *known == ending)?.1;
+        Some((name, kind))
+    });
+    let others = [(RESULTS, Kind::Json), (record::PREDICTIONS, Kind::Lines)];
+    others.into_iter().map(|(name, kind)| (name.to_string(), kind)).chain(matrices)
+}
+
 /// Runs the command.
 pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     if args.models().next().is_none() {
@@ -55,14 +71,15 @@ pub fn run(args: &EvalArgs, talk: Talk) -> Result<Outcome> {
     }
     let options = args.run.options()?;
     networks::start_threads(args.run.threads)?;
-    let Lists { classes, splits } = lists::read(args)?;
+    let Lists { classes, splits, notes } = lists::read(args)?;
     let dataset = args.dataset.to_possible_value().map_or(String::new(), |v| v.get_name().to_string());
     let entrants = |split: &Split| Entrant::read(args, &split.name, &dataset, &classes);
     let entrants: Vec<Vec<Entrant>> = splits.iter().map(entrants).collect::<Result<_>>()?;
     let device = device::open(&args.run.device, 0)?;
     let settings = settings(args, &options, &classes, &splits, &entrants);
-    std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
+    let _lock = FolderLock::take(&args.output)?;
     let record = Record::open(&args.output, &settings, args.resume)?;
+    notes.iter().for_each(|note| talk.note(note));
     talk.note(format!("running on {}", device.info()));
     if record.len() > 0 {
         talk.note(format!("going on after {} videos", record.len()));
@@ -170,13 +187,13 @@ impl Evaluation<'_> {
             flow: (&self.args.tvl1).into(),
         };
         let streams: Vec<Stream> = entrants.iter().flat_map(|entrant| entrant.input.streams()).collect();
-        let library = Library::open(decoding, self.device.clone(), self.args.cache_mb << 20)?;
+        let library = Library::open(decoding, self.device.clone(), self.args.cache_mb << 20);
         let mut skipped = Vec::new();
         std::thread::scope(|scope| {
             let (sender, received) = sync_channel(0);
             scope.spawn(move || {
                 for video in videos {
-                    let clips = library.clips(&video.example.path, streams.iter().copied());
+                    let clips = library.seen(&video.example, &streams);
                     // Nobody listens any more where a network failed.
                     if sender.send((video, clips)).is_err() {
                         break;
@@ -185,7 +202,8 @@ impl Evaluation<'_> {
             });
             for (video, clips) in received {
                 match clips {
-                    Ok(clips) => {
+                    Ok(Seen { clips, notes, .. }) => {
+                        bar.suspend(|| notes.iter().for_each(|note| self.talk.note(note)));
                         let mut logits = BTreeMap::new();
                         // No two models see the same stream.
                         let mut clips = clips.into_iter();
@@ -197,7 +215,7 @@ impl Evaluation<'_> {
                         }
                         self.note(split, video, logits)?;
                     }
-                    Err(error @ (Error::Video { .. } | Error::Clip { .. } | Error::Io { .. })) => {
+                    Err(error) if costs_itself_alone(&error) => {
                         bar.suspend(|| self.talk.error(&error));
                         skipped.push(Skipped { path: video.name.clone(), problem: error.to_string() });
                     }

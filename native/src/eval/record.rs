@@ -14,7 +14,7 @@ use i3d::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::args::DatasetArg;
-use crate::output::{Output, remove_leftovers};
+use crate::output::Output;
 
 /// The file's name.
 pub const PREDICTIONS: &str = "predictions.jsonl";
@@ -78,7 +78,6 @@ impl Record {
             let problem = "there is an evaluation already; go on with --resume, or give another folder";
             return Err(Error::Usage(format!("{}: {problem}", folder.display())));
         }
-        remove_leftovers(folder);
         let mut text = match path.exists() {
             true => std::fs::read_to_string(&path).map_err(failed)?,
             false => String::new(),

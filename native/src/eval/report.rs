@@ -18,6 +18,9 @@ use crate::output::Output;
 /// The file's name.
 pub const RESULTS: &str = "results.json";
 
+/// How the names of confusion matrices begin.
+pub const CONFUSION: &str = "confusion-";
+
 /// `results.json`.
 #[derive(Serialize)]
 pub struct Results<'a> {
@@ -108,7 +111,7 @@ impl Results<'_> {
         let classes = &self.settings.classes;
         for split in &self.splits {
             for (column, confusion) in &split.confusions {
-                let stem = format!("confusion-{}-{}", split.split, column.name());
+                let stem = format!("{CONFUSION}{}-{}", split.split, column.name());
                 let file = |ending: &str| folder.join(format!("{stem}.{ending}"));
                 Output::create(&file("csv"))?.finish(&csv(&stem, classes, confusion)?)?;
                 let title = self.title(split, *column);

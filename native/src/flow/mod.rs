@@ -7,6 +7,8 @@ use i3d::preprocess::RgbPreprocess;
 use i3d::video::{FrameSource, Samples};
 use i3d::{Error, Result};
 
+pub use sink::kind;
+
 use crate::args::VideoFlowArgs;
 use crate::device;
 use crate::input::Part;
@@ -25,7 +27,7 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     // Flow has 32 bits whatever the networks have, but nonsense is nonsense.
     args.run.options()?;
     let place = args.input.display().to_string();
-    let mut sink = sink::open(&args.output, args.fps)?;
+    let mut sink = sink::open(&args.output, args.fps, args.start_index)?;
     let (tvl1, quantize): (Tvl1, _) = (args.tvl1.preset.into(), args.tvl1.quantize.into());
     networks::start_threads(args.run.threads)?;
     let device = device::open(&args.run.device, 0)?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::download::cannot_write;
 use super::hash;
-use crate::cache;
+use crate::{cache, output};
 
 /// The folder that holds one folder per model.
 #[derive(Debug, Clone)]
@@ -173,7 +173,9 @@ pub struct Guard {
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: io::Error| cannot_write(path, Some(bytes.len() as u64), error);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(failed)?;
+    // What a pull that was killed left unfinished.
+    output::remove_leftovers(folder);
+    let mut file = output::temporary_file(folder).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

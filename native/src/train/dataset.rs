@@ -6,7 +6,7 @@ use std::path::Path;
 
 use i3d::{Error, Result};
 
-use crate::examples::{Example, class_folders};
+use crate::examples::{Classes, Example, class_folders};
 
 /// Of a folder's clips every so manieth is for validation.
 const HELD_OUT: usize = 10;
@@ -20,6 +20,8 @@ pub struct Dataset {
     pub validation: Vec<Example>,
     /// For the end; a folder has none.
     pub test: Vec<Example>,
+    /// What was left out of a folder, and why.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -49,13 +51,14 @@ impl Dataset {
 
 fn from_folder(folder: &Path) -> Result<Dataset> {
     let advice = "give a folder with a folder of videos per class, or a CSV file";
-    let mut dataset = Dataset::default();
-    for (label, (name, videos)) in class_folders(folder, advice)?.into_iter().enumerate() {
+    let Classes { classes, notes } = class_folders(folder, advice)?;
+    let mut dataset = Dataset { notes, ..Dataset::default() };
+    for (label, (name, videos)) in classes.into_iter().enumerate() {
         dataset.labels.push(name);
-        for (index, path) in videos.into_iter().enumerate() {
+        for (index, video) in videos.into_iter().enumerate() {
             let held_out = index % HELD_OUT == HELD_OUT - 1;
             let clips = if held_out { &mut dataset.validation } else { &mut dataset.train };
-            clips.push(Example { path, label });
+            clips.push(video.example(label));
         }
     }
     Ok(dataset)
@@ -95,10 +98,12 @@ fn from_csv(path: &Path) -> Result<Dataset> {
         // Paths are relative to the list.
         let path = folder.join(clip);
         let label = dataset.labels.iter().position(|known| known == label).unwrap_or(0);
+        // The list says which file it is, so nothing stands in for it.
+        let example = Example { path, others: Vec::new(), label };
         match split.as_str() {
-            "train" => dataset.train.push(Example { path, label }),
-            "val" | "validation" => dataset.validation.push(Example { path, label }),
-            "test" => dataset.test.push(Example { path, label }),
+            "train" => dataset.train.push(example),
+            "val" | "validation" => dataset.validation.push(example),
+            "test" => dataset.test.push(example),
             other => return Err(at(format!("its split is {other:?}; it must be train, val or test"))),
         }
     }

@@ -1,6 +1,6 @@
 //! Tests: whole clips, the centre of the picture, the network as inference runs it.
 
-use std::path::Path;
+use std::borrow::Cow;
 
 use i3d::backend::{RunOptions, reference};
 use i3d::train::Views;
@@ -26,12 +26,12 @@ pub struct Score {
 }
 
 /// What the model says of the test clips, a line of JSON for each.
-const TEST: &str = "test.jsonl";
+pub const TEST: &str = "test.jsonl";
 
 /// A line of it.
 #[derive(Serialize)]
 struct Verdict<'a> {
-    path: &'a Path,
+    path: Cow<'a, str>,
     /// What the clip is said to show.
     label: &'a str,
     /// The class with the highest logit.
@@ -79,7 +79,12 @@ impl Run<'_> {
             loss += reference::cross_entropy(logits, classes, &[example.label], &mut vec![0.0; classes]);
             let best = (0..classes).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
             correct += usize::from(best == example.label);
-            take(Verdict { path: &example.path, label: &labels[example.label], best: &labels[best], logits })
+            take(Verdict {
+                path: example.path.to_string_lossy(),
+                label: &labels[example.label],
+                best: &labels[best],
+                logits,
+            })
         })?;
         let count = examples.len().max(1) as f64;
         Ok(Score { loss: loss / count, accuracy: correct as f64 / count })

@@ -16,12 +16,12 @@ use super::Run;
 use super::journal::{Entry, Journal, Split};
 use crate::args::ModeArg;
 use crate::examples::Example;
-use crate::output::{self, Output};
+use crate::output::Output;
 use crate::talk::Unit;
 
-const STATE: &str = "state.safetensors";
-const BEST: &str = "best.safetensors";
-const MODEL: &str = "model.safetensors";
+pub const STATE: &str = "state.safetensors";
+pub const BEST: &str = "best.safetensors";
+pub const MODEL: &str = "model.safetensors";
 
 /// Branches of the seed: what is drawn for different purposes must not be the same.
 const ORDER: u64 = 1;
@@ -82,7 +82,6 @@ impl Run<'_> {
         let state = args.output.join(STATE);
         match (args.resume, state.exists()) {
             (true, true) => {
-                output::remove_leftovers(&args.output);
                 let bytes = fs::read(&state).map_err(|e| Error::io(state.display(), e))?;
                 trainer.restore(&state.display().to_string(), &bytes)?;
                 talk.note(format!("going on after step {}", trainer.steps()));

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::Output;
 
+/// The file's name.
+pub const JOURNAL: &str = "train.jsonl";
+
+/// The name of the picture.
+pub const CURVE: &str = "curve.svg";
+
 /// A line of `train.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -47,7 +53,7 @@ impl Journal {
     /// # Errors
     /// Folders that cannot be written.
     pub fn open(folder: &Path, step: u64) -> Result<Journal> {
-        let path = folder.join("train.jsonl");
+        let path = folder.join(JOURNAL);
         let (mut entries, mut text): (Vec<Entry>, _) = (Vec::new(), String::new());
         if let Ok(file) = File::open(&path) {
             for line in BufReader::new(file).lines().map_while(std::result::Result::ok) {
@@ -80,7 +86,7 @@ impl Journal {
 
     /// Writes the losses over the steps as `curve.svg`.
     pub fn draw(&self, folder: &Path) -> Result<PathBuf> {
-        let path = folder.join("curve.svg");
+        let path = folder.join(CURVE);
         let mut svg = String::new();
         draw(&self.entries, &mut svg).map_err(|problem| {
             Error::io(path.display(), std::io::Error::other(format!("cannot be drawn ({problem})")))

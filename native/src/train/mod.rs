@@ -10,11 +10,10 @@ mod evaluate;
 mod fit;
 mod journal;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use i3d::backend::Device;
-use i3d::network::{Input, Network, System};
+use i3d::network::{Input, Network, Stream, System};
 use i3d::plan::Precision;
 use i3d::preprocess::RgbPreprocess;
 use i3d::train::Views;
@@ -24,13 +23,28 @@ use rayon::prelude::*;
 
 use crate::args::{ModeArg, SystemArg, TrainArgs};
 use crate::examples::Example;
-use crate::footage::{Decoding, Library};
+use crate::footage::{Decoding, Library, Seen};
 use crate::input::DEFAULT_FRAMES;
-use crate::output::Output;
+use crate::output::kind::Kind;
+use crate::output::{FolderLock, Output};
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 use crate::{device, networks};
 use dataset::Dataset;
+
+/// What a run leaves in its folder.
+pub const FILES: [(&str, Kind); 7] = [
+    (fit::STATE, Kind::Safetensors),
+    (fit::BEST, Kind::Safetensors),
+    (fit::MODEL, Kind::Safetensors),
+    (journal::JOURNAL, Kind::Lines),
+    (journal::CURVE, Kind::Svg),
+    (evaluate::TEST, Kind::Lines),
+    (SKIPPED, Kind::Text),
+];
+
+/// The clips that could not be decoded, and why.
+const SKIPPED: &str = "skipped.txt";
 
 /// A run: what is trained, on what, and where it is kept.
 struct Run<'a> {
@@ -90,7 +104,8 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         }
     };
     let network = parameters.network;
-    std::fs::create_dir_all(&args.output).map_err(|e| Error::io(args.output.display(), e))?;
+    let _lock = FolderLock::take(&args.output)?;
+    dataset.notes.iter().for_each(|note| talk.note(note));
     talk.note(format!("training on {}", device.info()));
     let decoding = Decoding {
         preprocess: RgbPreprocess::for_input(network.input_size),
@@ -99,7 +114,7 @@ pub fn run(args: &TrainArgs, talk: Talk) -> Result<Outcome> {
         flow: (&args.flow).into(),
     };
     // A run that goes on on another device must see the same flow.
-    let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20)?;
+    let clips = Library::open(decoding, Device::Cpu { threads: 0 }, args.cache_mb << 20);
     let mut run = Run { args, mode, input, clips, dataset, network, device, talk };
     run.check()?;
     let broken = run.decode()?;
@@ -115,32 +130,46 @@ fn start(args: &TrainArgs, input: Input) -> Result<Option<Checkpoint>> {
     if args.from == Path::new("none") {
         return Ok(None);
     }
-    networks::named(input, &args.from).map(Some)
+    networks::named_trunk(input, &args.from).map(Some)
 }
 
 impl Run<'_> {
     /// Decodes every clip; those that cannot be are told, listed in `skipped.txt`, and left out. Gives whether there are such.
     fn decode(&mut self) -> Result<bool> {
-        let Dataset { labels, train, validation, test } = &self.dataset;
+        let Dataset { labels, train, validation, test, .. } = &self.dataset;
         let count = train.len() + validation.len() + test.len();
         let bar = self.talk.bar("decoding", count as u64, Unit::Clips);
+        let streams: Vec<Stream> = self.input.streams().collect();
         let decode = |example: &Example| {
-            let clip = self.views(example);
+            let seen = self.clips.seen(example, &streams);
+            let seen = seen.and_then(|Seen { clips, path, notes }| {
+                Views::new(clips)?;
+                Ok((Example { path, others: Vec::new(), label: example.label }, notes))
+            });
             bar.inc(1);
-            clip.err().map(|error| (example.clone(), error.to_string()))
+            seen.map_err(|error| error.to_string())
         };
-        let all = train.par_iter().chain(validation).chain(test);
-        let broken: Vec<(Example, String)> = all.filter_map(decode).collect();
+        let decode_all = |examples: &[Example]| examples.par_iter().map(decode).collect();
+        let decoded: [Vec<_>; 3] = [train, validation, test].map(|examples| decode_all(examples));
         drop(bar);
-        let list: String = broken.iter().map(|(_, problem)| format!("{problem}\n")).collect();
-        broken.iter().for_each(|(_, problem)| self.talk.error(problem));
-        Output::create(&self.args.output.join("skipped.txt"))?.finish(list.as_bytes())?;
-        let lost: BTreeSet<_> = broken.iter().map(|(example, _)| &example.path).collect();
+        let mut broken = Vec::new();
+        let [train, validation, test] = decoded.map(|examples| {
+            let mut kept = Vec::new();
+            for example in examples {
+                match example {
+                    Ok((example, notes)) => {
+                        notes.iter().for_each(|note| self.talk.note(note));
+                        kept.push(example);
+                    }
+                    Err(problem) => broken.push(problem),
+                }
+            }
+            kept
+        });
+        broken.iter().for_each(|problem| self.talk.error(problem));
+        let list: String = broken.iter().map(|problem| format!("{problem}\n")).collect();
+        Output::create(&self.args.output.join(SKIPPED))?.finish(list.as_bytes())?;
         let labels = labels.clone();
-        let keep = |examples: &[Example]| -> Vec<Example> {
-            examples.iter().filter(|example| !lost.contains(&example.path)).cloned().collect()
-        };
-        let (train, validation, test) = (keep(train), keep(validation), keep(test));
         let gone = |label: &usize| !train.iter().any(|example| example.label == *label);
         if let Some(label) = (0..labels.len()).find(gone) {
             let problem =
@@ -150,7 +179,7 @@ impl Run<'_> {
         if !broken.is_empty() {
             self.talk.note(format!("{} of {count} clips were left out", broken.len()));
         }
-        self.dataset = Dataset { labels, train, validation, test };
+        self.dataset = Dataset { labels, train, validation, test, notes: Vec::new() };
         Ok(!broken.is_empty())
     }
 

@@ -9,10 +9,10 @@ use crate::{Sandbox, logits};
 
 /// What a network says of each class for red, green and blue, and whatever is seen. A flow network, to which clips of one
 /// colour show nothing, says the last.
-type Scores<'a> = &'a [(&'a str, [f32; 4])];
+pub type Scores<'a> = &'a [(&'a str, [f32; 4])];
 
 /// A network whose first three channels pass through to the features: how red, green and blue the clip is.
-fn model(stream: Stream, scores: Scores<'_>, named: bool) -> Vec<u8> {
+pub fn model(stream: Stream, scores: Scores<'_>, named: bool) -> Vec<u8> {
     let classes = scores.len();
     let network = network(stream, classes);
     let mut checkpoint = checkpoint(stream, classes);
@@ -42,10 +42,10 @@ fn model(stream: Stream, scores: Scores<'_>, named: bool) -> Vec<u8> {
     checkpoint.to_safetensors(named.then_some(&labels), Precision::F32).expect("the checkpoint is whole")
 }
 
-const RUN: &str = "--frames 16 --threads 2 --device cpu";
+pub const RUN: &str = "--frames 16 --threads 2 --device cpu";
 
 /// A clip of one colour.
-fn colour(sandbox: &Sandbox, colour: &str) -> Vec<u8> {
+pub fn colour(sandbox: &Sandbox, colour: &str) -> Vec<u8> {
     let name = format!("{colour}.avi");
     if !sandbox.path(&name).exists() {
         let source = format!("-f lavfi -i color=c={colour}:size=48x40:rate=25");
@@ -55,19 +55,19 @@ fn colour(sandbox: &Sandbox, colour: &str) -> Vec<u8> {
 }
 
 /// Clips under these names.
-fn videos(sandbox: &Sandbox, videos: &[(&str, &str)]) {
+pub fn videos(sandbox: &Sandbox, videos: &[(&str, &str)]) {
     for (name, shown) in videos {
         sandbox.write(name, colour(sandbox, shown));
     }
 }
 
-fn results(sandbox: &Sandbox, folder: &str) -> Value {
+pub fn results(sandbox: &Sandbox, folder: &str) -> Value {
     serde_json::from_slice(&sandbox.read(&format!("{folder}/results.json"))).expect("JSON")
 }
 
 /// Count, top 1, top 5 and mean of the classes; no top 5 is -1.
 #[track_caller]
-fn assert_score(score: &Value, want: [f64; 4]) {
+pub fn assert_score(score: &Value, want: [f64; 4]) {
     let fields = ["count", "top1", "top5", "mean_class"];
     let found = fields.map(|field| score[field].as_f64().unwrap_or(-1.0));
     let near = found.iter().zip(want).all(|(found, want)| (found - want).abs() < 1e-12);

@@ -59,6 +59,39 @@ fn flow_is_written_as_denseflow_writes_it() {
 }
 
 #[test]
+fn pictures_are_numbered_as_either_denseflow_does() {
+    let sandbox = Sandbox::new();
+    moving(&sandbox, "a.mkv", 4);
+    sandbox.i3d("flow a.mkv -o one --short-side 48 --start-index 1").ok();
+    sandbox.i3d("flow a.mkv -o nought --short-side 48 --start-index 0").ok();
+    sandbox.i3d("flow a.mkv -o default --short-side 48").ok();
+    let names = |folder: &str| -> Vec<String> {
+        let found = std::fs::read_dir(sandbox.path(folder)).expect("a folder").flatten();
+        let mut names: Vec<String> =
+            found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    let numbered = |numbers: [u32; 3]| -> Vec<String> {
+        ["x", "y"]
+            .iter()
+            .flat_map(|name| numbers.map(|number| format!("flow_{name}_{number:05}.jpg")))
+            .collect()
+    };
+    assert_eq!(names("nought"), numbered([0, 1, 2]));
+    assert_eq!(names("one"), numbered([1, 2, 3]));
+    assert_eq!(names("default"), names("one"));
+    assert!(
+        sandbox.read("nought/flow_x_00002.jpg") == sandbox.read("one/flow_x_00003.jpg"),
+        "the same pictures"
+    );
+    let one = "a.npy: it is one file, and --start-index numbers pictures in a folder; leave it out";
+    sandbox.i3d("flow a.mkv -o a.npy --start-index 0").fails(2, one);
+    let help = sandbox.i3d("flow --help").ok().stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("1 as yjxiong/dense_flow writes them, 0 as open-mmlab/denseflow does"), "{help}");
+}
+
+#[test]
 fn flow_is_written_to_look_at() {
     let sandbox = Sandbox::new();
     moving(&sandbox, "a.mkv", 5);

@@ -35,7 +35,7 @@ pub fn clips(sandbox: &Sandbox, count: u32) {
     }
 }
 
-const SMALL: &str =
+pub const SMALL: &str =
     "--width 0.0625 --input-size 32 --frames 9 --batch 4 --rate 0.02 --warm-up 2 --threads 2 --device cpu";
 
 fn journal(sandbox: &Sandbox, folder: &str) -> Vec<Value> {

@@ -50,6 +50,28 @@ fn a_glob_of_videos_stands_for_each_of_them() {
 }
 
 #[test]
+fn a_pattern_in_a_folder_with_brackets_finds_what_is_there() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.pictures("clips [2024]/frames [1]", 9);
+    sandbox.video("c.mp4", 9);
+    for name in ["clips [2024]/b.mp4", "clips [2024]/a.mp4", "clips 2/never.mp4", "[x] c.mp4"] {
+        sandbox.write(name, sandbox.read("c.mp4"));
+    }
+    let results = |patterns: &[&str]| -> Vec<String> {
+        let mut command = sandbox.command("classify --device cpu --rgb rgb.safetensors --json -");
+        let result = sandbox.finish(command.args(patterns)).ok().json();
+        let all = result.as_array().cloned().unwrap_or_else(|| vec![result]);
+        all.iter().map(|one| one["input"].as_str().expect("a name").to_string()).collect()
+    };
+    assert_eq!(results(&["clips [2024]/*.mp4"]), ["clips [2024]/a.mp4", "clips [2024]/b.mp4"]);
+    assert_eq!(results(&["clips [2024]/[b].mp4"]), ["clips [2024]/b.mp4"]);
+    assert_eq!(results(&["clips [2024]/frames [1]/*.png"]), ["clips [2024]/frames [1]/*.png"]);
+    assert_eq!(results(&["clips [2024]/frames [1]"]), ["clips [2024]/frames [1]"]);
+    assert_eq!(results(&["[x] *.mp4"]), ["[x] c.mp4"]);
+    assert_eq!(results(&["[x] c.mp4", "[c].mp4"]), ["[x] c.mp4", "c.mp4"]);
+}
+
+#[test]
 fn files_that_are_no_video_are_told() {
     let sandbox = Sandbox::with_weights();
     sandbox.write("empty.mp4", "");

@@ -47,7 +47,7 @@ pub(super) fn torchvision_convolution(name: &str) -> String {
 
 /// Whether a tensor belongs to one of the two classifiers in the middle of GoogLeNet, which are there for training alone.
 pub(super) fn is_auxiliary(name: &str) -> bool {
-    name.starts_with("aux1.") || name.starts_with("aux2.")
+    name.split('.').rev().skip(1).any(|part| part == "aux1" || part == "aux2")
 }
 
 /// Gives the shape of a 2-D kernel (or of a matrix, which is a 1x1 kernel) an axis `at` for time. Those of five axes have

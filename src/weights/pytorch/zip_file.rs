@@ -2,14 +2,14 @@
 //!
 //! Source: pytorch, `torch/serialization.py`, `_save`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{Cursor as Bytes, Read};
+use std::io::Cursor as Bytes;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::unpickle::unpickle;
-use super::{Found, collect, storage_type};
 use crate::weights::cursor::{Cursor, Problem};
+use crate::weights::pickle::{Found, collect, unpickle};
 
 /// Reads a whole file.
 pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
@@ -17,50 +17,54 @@ pub(in crate::weights) fn read(bytes: &[u8]) -> Result<Found, Problem> {
         format!("is cut short or damaged: its zip directory cannot be read ({e}); download it again")
     })?;
     // Entries of an honest file do not overlap, so together they cannot exceed it.
-    let mut archive = Archive { zip: archive, budget: bytes.len() as u64 };
+    let mut archive = Archive { zip: archive, bytes, budget: bytes.len() as u64 };
     let root = archive.root()?;
     if let Some(order) =
         archive.read(&format!("{root}byteorder"))?.filter(|order| order.trim_ascii() != b"little")
     {
         return Err(format!(
             "has byte order {:?}, which is not supported: load and save it on a little-endian machine",
-            String::from_utf8_lossy(&order)
+            String::from_utf8_lossy(order).chars().take(20).collect::<String>()
         ));
     }
     let pickle = archive.read(&format!("{root}data.pkl"))?.unwrap_or_default();
     let object =
-        unpickle(&mut Cursor::new(&pickle)).map_err(|problem| format!("{problem} (in {root}data.pkl)"))?;
+        unpickle(&mut Cursor::new(pickle)).map_err(|problem| format!("{problem} (in {root}data.pkl)"))?;
 
-    let mut stored: HashMap<&str, Vec<u8>> = HashMap::new();
-    for storage in &object.storages {
-        if !stored.contains_key(storage.key.as_str()) {
-            let name = format!("{root}data/{}", storage.key);
-            let data = archive.read(&name)?.ok_or_else(|| {
-                format!("is damaged: it has no {name}, which a tensor uses; download it again")
-            })?;
-            stored.insert(&storage.key, data);
-        }
-        let found = stored.get(storage.key.as_str()).map_or(0, Vec::len);
-        let size = storage_type(storage.class).map_or(0, |kind| kind.size);
-        if storage.count.checked_mul(size) != Some(found) {
+    // Each is checked once.
+    let mut stored: HashMap<Cow<str>, &[u8]> = HashMap::new();
+    collect(&object, bytes.len(), |storage| {
+        let key = object.name(storage.key);
+        let name = || format!("{root}data/{key}");
+        let data = match stored.get(&key) {
+            Some(&data) => data,
+            None => archive.read(&name())?.ok_or_else(|| {
+                format!("is damaged: it has no {}, which a tensor uses; download it again", name())
+            })?,
+        };
+        let size = storage.class.size;
+        if storage.count.checked_mul(size) != Some(data.len()) {
             return Err(format!(
-                "is damaged: {root}data/{} has {found} bytes, expected {} elements of {size}; download it again",
-                storage.key, storage.count
+                "is damaged: {} has {} bytes, expected {} elements of {size}; download it again",
+                name(),
+                data.len(),
+                storage.count
             ));
         }
-    }
-    let parts: Vec<&[u8]> =
-        object.storages.iter().filter_map(|s| Some(stored.get(s.key.as_str())?.as_slice())).collect();
-    collect(&object, &parts, bytes.len())
+        stored.insert(key, data);
+        Ok(data)
+    })
 }
 
 struct Archive<'a> {
     zip: ZipArchive<Bytes<&'a [u8]>>,
+    /// The whole file.
+    bytes: &'a [u8],
     /// Bytes that may still be read.
     budget: u64,
 }
 
-impl Archive<'_> {
+impl<'a> Archive<'a> {
     /// The folder that `data.pkl` lies in, with its slash.
     fn root(&self) -> Result<String, Problem> {
         let names = || self.zip.file_names().filter_map(|name| name.ok());
@@ -71,7 +75,8 @@ impl Archive<'_> {
             .ok_or(
                 "is a zip file without data.pkl, so not one of PyTorch: give the file that torch.save wrote",
             )?;
-        if names().any(|name| name == format!("{root}constants.pkl")) {
+        let program = format!("{root}constants.pkl");
+        if names().any(|name| name == program) {
             return Err(
                 "is a TorchScript program, not weights: load it in PyTorch and save its state_dict()".into(),
             );
@@ -80,7 +85,7 @@ impl Archive<'_> {
     }
 
     /// An entry's verified contents, if it is there.
-    fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, Problem> {
+    fn read(&mut self, name: &str) -> Result<Option<&'a [u8]>, Problem> {
         let unreadable = |e: &dyn std::fmt::Display| {
             format!("is damaged: {name} in it cannot be read ({e}); download it again")
         };
@@ -101,13 +106,16 @@ impl Archive<'_> {
         self.budget = self.budget.checked_sub(size).ok_or_else(|| {
             format!("is damaged: {name} claims {size} bytes, more than the file has; download it again")
         })?;
-        let mut contents = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        let mut entry = self.zip.by_index(index).map_err(|e| unreadable(&e))?;
-        // Reading to the end compares the stored checksum.
-        entry.read_to_end(&mut contents).map_err(|e| unreadable(&e))?;
-        if contents.len() as u64 != size {
-            return Err(unreadable(&format!("{} bytes instead of {size}", contents.len())));
+        let entry = self.zip.by_index(index).map_err(|e| unreadable(&e))?;
+        let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
+        let range =
+            start.zip(usize::try_from(size).ok()).and_then(|(start, n)| Some(start..start.checked_add(n)?));
+        let contents = range
+            .and_then(|range| self.bytes.get(range))
+            .ok_or_else(|| unreadable(&format!("it is cut short: {size} bytes are promised")))?;
+        match crc32fast::hash(contents) == entry.crc32() {
+            true => Ok(Some(contents)),
+            false => Err(unreadable(&"its checksum is another")),
         }
-        Ok(Some(contents))
     }
 }

@@ -190,5 +190,5 @@ fn tensor(entry: &Entry, shard: &[u8]) -> Result<Tensor, Problem> {
             entry.masked_crc32c
         ));
     }
-    Ok(Tensor { shape: shape.clone(), data: element.to_f32(bytes) })
+    Ok(Tensor { shape: shape.clone(), data: element.to_f32(bytes, false) })
 }

@@ -5,6 +5,9 @@
 use super::super::cursor::{Cursor, Problem};
 use super::{DataType, Entry};
 
+/// TensorFlow's own limit.
+pub(super) const MAX_AXES: usize = 254;
+
 /// One field's value.
 pub(super) enum Field<'a> {
     Varint(u64),
@@ -102,6 +105,9 @@ pub(super) fn shape(record: &[u8]) -> Result<Vec<usize>, Problem> {
                     }
                     Ok(())
                 })?;
+                if shape.len() == MAX_AXES {
+                    return Err(format!("is damaged: a tensor has more than {MAX_AXES} axes"));
+                }
                 shape.push(length);
             }
             (3, Field::Varint(unknown_rank)) if unknown_rank != 0 => {

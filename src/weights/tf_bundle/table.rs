@@ -1,5 +1,7 @@
 //! The sorted-table file that a TensorFlow index is: blocks of prefix-compressed keys, as in LevelDB.
 
+use std::borrow::Cow;
+
 use super::super::cursor::{Cursor, Problem};
 
 /// The last eight bytes of every table file.
@@ -12,7 +14,11 @@ const TRAILER: usize = 5;
 const MAX_KEY: usize = 1024;
 
 /// The largest known index has 520 records.
-const MAX_RECORDS: usize = 65_536;
+pub(super) const MAX_RECORDS: usize = 65_536;
+
+/// What compressed blocks of a file may unpack to together: so many times the file, and so many bytes besides. Weights hardly shrink, and
+/// names to a third.
+const UNPACKED: (usize, usize) = (4, 64 << 20);
 
 /// Undoes the masking of stored checksums: `rotate right by 15, add a constant`.
 pub(super) fn unmask(masked: u32) -> u32 {
@@ -36,13 +42,20 @@ pub(super) fn records(
     };
     let mut footer = Cursor::new(&file[footer_at..]);
     let _metaindex = Handle::read(&mut footer)?;
-    let index = block(&file[..footer_at], Handle::read(&mut footer)?)?;
+    let mut budget = UNPACKED.0.saturating_mul(file.len()).saturating_add(UNPACKED.1);
+    let index = block(&file[..footer_at], Handle::read(&mut footer)?, &mut budget)?;
     let mut count = 0;
     let mut last = Vec::new();
+    let mut blocks_end = 0;
     entries(&index, |_, value| {
-        let data = block(&file[..footer_at], Handle::read(&mut Cursor::new(value))?)?;
+        let handle = Handle::read(&mut Cursor::new(value))?;
+        // Blocks are written one behind the other, and no table reads one again and again.
+        if handle.offset < blocks_end {
+            return Err("is damaged: its blocks are not in order; download it again".into());
+        }
+        blocks_end = handle.offset.saturating_add(handle.size).saturating_add(TRAILER as u64);
+        let data = block(&file[..footer_at], handle, &mut budget)?;
         entries(&data, |key, value| {
-            // Sorted keys also rule out a table that visits the same block again and again.
             if count > 0 && key <= last.as_slice() {
                 return Err("is damaged: its keys are not in order; download it again".into());
             }
@@ -71,7 +84,13 @@ impl Handle {
 }
 
 /// A block's contents, verified and decompressed.
-fn block(file: &[u8], Handle { offset, size }: Handle) -> Result<Vec<u8>, Problem> {
+///
+/// `budget` is how much may still be unpacked.
+fn block<'f>(
+    file: &'f [u8],
+    Handle { offset, size }: Handle,
+    budget: &mut usize,
+) -> Result<Cow<'f, [u8]>, Problem> {
     let outside = || {
         format!(
             "is cut short or damaged: a block of {size} bytes at byte {offset} lies outside of its {} bytes; \
@@ -94,20 +113,23 @@ fn block(file: &[u8], Handle { offset, size }: Handle) -> Result<Vec<u8>, Proble
     }
     let (contents, kind) = (&checked[..length], checked[length]);
     match kind {
-        0 => Ok(contents.to_vec()),
-        1 => decompress(contents).map_err(|e| {
+        0 => Ok(contents.into()),
+        1 => decompress(contents, budget).map(Cow::Owned).map_err(|e| {
             format!("is damaged: the Snappy block at byte {offset} cannot be read ({e}); download it again")
         }),
         _ => Err(format!("is damaged: the block at byte {offset} has the unknown compression {kind}")),
     }
 }
 
-fn decompress(contents: &[u8]) -> Result<Vec<u8>, Problem> {
+fn decompress(contents: &[u8], budget: &mut usize) -> Result<Vec<u8>, Problem> {
     // Snappy's longest copy makes 64 bytes of 3, so nothing honest grows more than this.
     let length = snap::raw::decompress_len(contents).map_err(|e| e.to_string())?;
     if length > contents.len().saturating_mul(32) {
         return Err(format!("{} bytes cannot hold the {length} it claims", contents.len()));
     }
+    *budget = budget
+        .checked_sub(length)
+        .ok_or_else(|| format!("the file unpacks to more than {} times its size", UNPACKED.0))?;
     snap::raw::Decoder::new().decompress_vec(contents).map_err(|e| e.to_string())
 }
 

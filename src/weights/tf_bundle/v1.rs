@@ -65,6 +65,12 @@ fn listed(record: &[u8]) -> Result<Option<Vec<Meta>>, Problem> {
             let tensors = tensors.get_or_insert_with(Vec::new);
             fields(meta, |number, field| {
                 if let (1, Field::Bytes(tensor)) = (number, field) {
+                    if tensors.len() == table::MAX_RECORDS {
+                        return Err(format!(
+                            "lists more than {} tensors: this is no I3D checkpoint",
+                            table::MAX_RECORDS
+                        ));
+                    }
                     tensors.push(self::meta(tensor)?);
                 }
                 Ok(())
@@ -116,6 +122,9 @@ fn slice(record: &[u8]) -> Result<Option<Slice<'_>>, Problem> {
             (1, Field::Bytes(name)) => slice.name = proto::text(name)?,
             (2, Field::Bytes(extents)) => {
                 fields(extents, |number, field| {
+                    if slice.extents.len() == proto::MAX_AXES {
+                        return Err(format!("is damaged: a slice has more than {} axes", proto::MAX_AXES));
+                    }
                     if let (1, Field::Bytes(extent)) = (number, field) {
                         slice.extents.push(self::extent(extent)?);
                     }
@@ -177,7 +186,7 @@ fn values(record: &[u8]) -> Result<Vec<f32>, Problem> {
             (4 | 5, Field::Bytes(bytes)) if bytes.len() % Element::F32.size() != 0 => {
                 return Err(format!("holds {} bytes, which are no float32 numbers", bytes.len()));
             }
-            (4 | 5, Field::Bytes(bytes)) => values.extend(Element::F32.to_f32(bytes)),
+            (4 | 5, Field::Bytes(bytes)) => values.extend(Element::F32.to_f32(bytes, false)),
             (5, Field::Fixed32(bits)) => values.push(f32::from_bits(bits)),
             _ => {}
         }

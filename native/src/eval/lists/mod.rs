@@ -4,15 +4,16 @@ mod hmdb51;
 mod kinetics;
 mod ucf101;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use i3d::{Error, Result};
+use rayon::prelude::*;
 
 use super::classes;
 use crate::args::{DatasetArg, EvalArgs};
-use crate::examples::{Example, class_folders, entries};
+use crate::examples::{Choice, Classes, Example, Found, Kind, choose, class_folders, entries, stem};
 
 /// What the only split of a folder is called.
 const WHOLE: &str = "all";
@@ -23,6 +24,8 @@ pub struct Lists {
     /// Names of the classes in the data set's own order.
     pub classes: Vec<String>,
     pub splits: Vec<Split>,
+    /// What others are taken in the place of, and what was left out.
+    pub notes: Vec<String>,
 }
 
 /// The test videos of a split.
@@ -76,9 +79,11 @@ pub fn read(args: &EvalArgs) -> Result<Lists> {
     // Copies of UCF-101 disagree about capitals; in the names of Kinetics they tell videos apart.
     let shelf = Shelf::open(&args.data, args.dataset == DatasetArg::Ucf101)?;
     let Listed { classes, splits } = listed;
-    let splits = splits.into_iter().map(|(name, lines)| shelf.find_all(&args.data, &classes, name, lines));
+    let mut notes = BTreeMap::new();
+    let splits =
+        splits.into_iter().map(|(name, lines)| shelf.find_all(&args.data, &classes, name, lines, &mut notes));
     let splits = splits.collect::<Result<_>>()?;
-    Ok(Lists { classes, splits })
+    Ok(Lists { classes, splits, notes: notes.into_values().collect() })
 }
 
 /// Where the lists are.
@@ -123,28 +128,29 @@ fn folder(args: &EvalArgs) -> Result<Lists> {
         return Err(Error::Usage(format!("--dataset folder has no lists and no splits; leave {option} out")));
     }
     let found = class_folders(&args.data, "give a folder with a folder of videos per class")?;
+    let Classes { classes: found, notes } = found;
     let mut split = Split { name: WHOLE.into(), videos: Vec::new(), missing: Vec::new() };
     let mut classes = Vec::new();
     for (label, (class, paths)) in found.into_iter().enumerate() {
-        split.videos.extend(paths.into_iter().map(|path| {
-            let name = format!("{class}/{}", path.file_name().unwrap_or_default().to_string_lossy());
-            Video { name, example: Example { path, label } }
+        split.videos.extend(paths.into_iter().map(|choice| {
+            let name = format!("{class}/{}", choice.path.file_name().unwrap_or_default().to_string_lossy());
+            Video { name, example: choice.example(label) }
         }));
         classes.push(class);
     }
     if split.videos.is_empty() {
-        let problem = "its folders are empty; give a folder with a folder of videos per class";
+        let problem = "its folders hold no videos; give a folder with a folder of videos per class";
         return Err(Error::labels(args.data.display(), problem));
     }
-    Ok(Lists { classes, splits: vec![split] })
+    Ok(Lists { classes, splits: vec![split], notes })
 }
 
-/// The files of a folder and of the folders in it, by their names without ending.
+/// What lies in a folder and in the folders in it, by its name without ending.
 struct Shelf {
     /// Whether capitals do not count.
     any_case: bool,
-    /// Class, as it is compared, to names to files; the folder itself has no class.
-    folders: HashMap<String, HashMap<String, PathBuf>>,
+    /// Class, as it is compared, to names to all that is called so; the folder itself has no class.
+    folders: HashMap<String, HashMap<String, Vec<PathBuf>>>,
 }
 
 impl Shelf {
@@ -164,36 +170,63 @@ impl Shelf {
     }
 
     fn add(&mut self, class: String, path: PathBuf) {
-        let key = self.key(&path.file_stem().unwrap_or_default().to_string_lossy());
-        self.folders.entry(class).or_default().entry(key).or_insert(path);
+        let mut keys = vec![self.key(&stem(&path))];
+        // A folder of frames may keep the ending of its video.
+        keys.extend(path.file_stem().map(|stem| self.key(&stem.to_string_lossy())));
+        keys.dedup();
+        let of_class = self.folders.entry(class).or_default();
+        keys.into_iter().for_each(|key| of_class.entry(key).or_default().push(path.clone()));
     }
 
     fn key(&self, stem: &str) -> String {
         if self.any_case { stem.to_lowercase() } else { stem.to_string() }
     }
 
-    fn find(&self, class: &str, file: &str) -> Option<&PathBuf> {
+    /// What stands for a video of a list, whether it lies in the folder of its class or beside it.
+    fn find(&self, class: &str, file: &str) -> Found {
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         let key = self.key(stem);
-        let of = |class: &str| self.folders.get(class)?.get(&key);
-        of(&classes::plain(class)).or_else(|| of(""))
+        let of = |class: &str| self.folders.get(class).and_then(|names| names.get(&key));
+        let class = classes::plain(class);
+        let beside = of("").filter(|_| !class.is_empty());
+        let paths: Vec<PathBuf> = of(&class).into_iter().chain(beside).flatten().cloned().collect();
+        choose(&paths, Some(file))
     }
 
-    /// The videos of a split, each once.
-    fn find_all(&self, root: &Path, classes: &[String], name: String, lines: Vec<Line>) -> Result<Split> {
-        let (mut videos, mut missing) = (Vec::new(), Vec::new());
+    /// The videos of a split, each once; what is said of them is added to `notes`.
+    fn find_all(
+        &self,
+        root: &Path,
+        classes: &[String],
+        name: String,
+        lines: Vec<Line>,
+        notes: &mut BTreeMap<PathBuf, String>,
+    ) -> Result<Split> {
         let mut seen = HashSet::new();
-        for Line { label, file } in lines {
-            let class = &classes[label];
-            let video = format!("{class}/{file}");
-            if !seen.insert(video.clone()) {
-                continue;
-            }
-            match self.find(class, &file) {
-                Some(path) => {
-                    videos.push(Video { name: video, example: Example { path: path.clone(), label } });
+        let called = |line: &Line| format!("{}/{}", classes[line.label], line.file);
+        let lines: Vec<Line> = lines.into_iter().filter(|line| seen.insert(called(line))).collect();
+        let found: Vec<Found> =
+            lines.par_iter().map(|line| self.find(&classes[line.label], &line.file)).collect();
+        // The thumbnail of a video that vanished is not the video; but a data set may be of pictures.
+        let videos_only = found.iter().flat_map(|found| &found.choices).any(Choice::moves);
+        let pictures =
+            found.iter().flat_map(|found| &found.choices).filter(|c| c.kind == Kind::Picture).count();
+        if pictures > 0 && !videos_only {
+            let place = root.display();
+            let note = format!(
+                "{place}: split {name} has no videos but {pictures} pictures, each a video of one frame"
+            );
+            notes.insert(root.join(&name), note);
+        }
+        let (mut videos, mut missing) = (Vec::new(), Vec::new());
+        for (line, found) in lines.iter().zip(found) {
+            notes.extend(found.notes);
+            let taken = |choice: &Choice| !videos_only || choice.kind != Kind::Picture;
+            match found.choices.into_iter().find(taken) {
+                Some(choice) => {
+                    videos.push(Video { name: called(line), example: choice.example(line.label) });
                 }
-                None => missing.push(video),
+                None => missing.push(called(line)),
             }
         }
         match (&videos[..], &missing[..]) {
@@ -251,7 +284,7 @@ mod tests {
             let name = |path: &PathBuf| {
                 path.strip_prefix(folder.path()).expect("inside").to_string_lossy().into_owned()
             };
-            Ok(shelf.find(class, file).map(name))
+            Ok(shelf.find(class, file).choices.first().map(|choice| name(&choice.path)))
         };
         let pushups = "HandStandPushups/v_HandStandPushups_g01_c01.avi";
         let other = "v_HandstandPushups_g01_c01.avi";
