@@ -7,7 +7,7 @@ use crate::clip::Clip;
 use crate::error::{Error, Result};
 use crate::flow::{FlowEngine, FlowPreprocess, Gray, Quantize, Tvl1, flow_clip};
 use crate::network::Stream;
-use crate::preprocess::{Preprocess, RgbPreprocess, Size};
+use crate::preprocess::{Preprocess, Resize, RgbPreprocess, Size};
 use crate::video::{Color, FrameSource, Pixels, Rate, Sampled, Samples, VideoInfo};
 
 /// Frames that are made at a time.
@@ -20,6 +20,10 @@ pub struct FeedOptions {
     pub rate: Rate,
     /// Height and width of the networks' input in pixels.
     pub input_size: usize,
+    /// How pictures are made smaller.
+    pub resize: Resize,
+    /// Takes pixels for square whatever the video says.
+    pub ignore_aspect: bool,
     /// Most frames to give.
     pub most: usize,
     /// How optical flow is computed.
@@ -32,7 +36,8 @@ impl FeedOptions {
     /// All frames at 25 per second, for networks with inputs of `input_size` pixels; flow as OpenCV computes it.
     pub fn new(input_size: usize) -> FeedOptions {
         let (tvl1, quantize) = (Tvl1::REFERENCE, Quantize::None);
-        FeedOptions { rate: Rate::I3D, input_size, most: usize::MAX, tvl1, quantize }
+        let (resize, ignore_aspect) = (Resize::Antialias, false);
+        FeedOptions { rate: Rate::I3D, input_size, resize, ignore_aspect, most: usize::MAX, tvl1, quantize }
     }
 }
 
@@ -80,7 +85,8 @@ impl Pictures {
     /// # Errors
     /// Sizes that cannot be.
     pub fn new(streams: &[Stream], options: FeedOptions) -> Result<Pictures> {
-        let preprocess = RgbPreprocess::for_input(options.input_size);
+        let FeedOptions { input_size, resize, ignore_aspect, .. } = options;
+        let preprocess = RgbPreprocess { resize, ignore_aspect, ..RgbPreprocess::for_input(input_size) };
         preprocess.validate()?;
         Ok(Pictures { options, preprocess, streams: streams.to_vec(), color: None, planes_crc32c: 0 })
     }
@@ -105,7 +111,9 @@ impl Pictures {
         }
         let wants = |stream| self.streams.contains(&stream);
         let rgb = if wants(Stream::Rgb) { self.preprocess.rgb_from_frame(frame) } else { Vec::new() };
-        let gray = wants(Stream::Flow).then(|| Gray::from_frame(frame, &self.preprocess)).transpose()?;
+        let region = self.preprocess.wide_region(frame);
+        let gray =
+            wants(Stream::Flow).then(|| Gray::from_frame(frame, &self.preprocess, region)).transpose()?;
         Ok(Picture { rgb, gray })
     }
 
@@ -235,10 +243,10 @@ impl<S: FrameSource> Feed<S> {
 
     /// Memory that a picture takes, by the size that the container promises.
     pub fn picture_bytes(&self) -> usize {
-        let VideoInfo { width, height, .. } = *self.info();
         let Pictures { streams, preprocess, .. } = &self.pictures;
         let rgb = usize::from(streams.contains(&Stream::Rgb)) * 3 * preprocess.crop.pow(2);
-        let Size { width, height } = preprocess.resized(width, height);
+        let size = preprocess.resized_size_of(self.info());
+        let Size { width, height } = preprocess.wide_region_of(size).size;
         4 * (rgb + usize::from(self.has_flow()) * width * height)
     }
 

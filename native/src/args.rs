@@ -12,7 +12,7 @@ pub use eval::{DatasetArg, EvalArgs};
 pub use flow::{FlowArgs, VideoFlowArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
-pub use values::{Frames, FusionArg, InputArg, PrecisionArg, StreamArg, Streams, SystemArg};
+pub use values::{Frames, FusionArg, InputArg, PrecisionArg, ResizeArg, StreamArg, Streams, SystemArg};
 use values::{parse_classes, parse_frames, parse_steps, parse_threads};
 
 use std::path::PathBuf;
@@ -205,6 +205,20 @@ pub struct ClipArgs {
     /// Frames per second to sample at, or `native` for every frame
     #[arg(long, default_value = "25", value_name = "FPS")]
     pub fps: Rate,
+    /// How pictures become smaller.
+    #[command(flatten)]
+    pub resize: ResizeArgs,
+}
+
+/// How pictures become smaller.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ResizeArgs {
+    /// Filter for pictures that become smaller; `bilinear` is for parity with OpenCV
+    #[arg(long, value_enum, default_value = "antialias")]
+    pub resize: ResizeArg,
+    /// Take pixels for square whatever the video says, as OpenCV does
+    #[arg(long)]
+    pub ignore_aspect: bool,
 }
 
 /// `i3d classify`.

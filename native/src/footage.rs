@@ -180,7 +180,7 @@ impl Library {
         let mut samples = Samples::new(video::open(video)?, rate)?;
         let (mut frames, mut size) = (Vec::new(), None);
         while let Some(sample) = samples.next_sample()? {
-            let region = preprocess.full_region(&sample.frame);
+            let region = preprocess.wide_region(&sample.frame);
             size = size.or(Some(region.size));
             let rgb = preprocess.resized_rgb(&sample.frame, region);
             frames.extend(std::iter::repeat_n(rgb, sample.times));

@@ -14,7 +14,7 @@ use i3d::report::VideoSummary;
 use i3d::video::{self, FrameSource};
 use i3d::{Error, Result};
 
-use crate::args::{ClipArgs, FlowArgs, Frames};
+use crate::args::{ClipArgs, FlowArgs, Frames, ResizeArgs};
 use crate::checkpoint::read_file;
 use crate::spool::Readable;
 use crate::talk::{Talk, Unit};
@@ -205,7 +205,8 @@ pub fn feed_options(
         Some(Frames::All) => usize::MAX,
     };
     let FlowChoice { tvl1, quantize } = flow;
-    Ok(FeedOptions { rate: args.fps, input_size, most, tvl1, quantize })
+    let ResizeArgs { resize, ignore_aspect } = args.resize;
+    Ok(FeedOptions { rate: args.fps, input_size, resize: resize.into(), ignore_aspect, most, tvl1, quantize })
 }
 
 /// The height and width that the networks take, RGB first; none without a network.

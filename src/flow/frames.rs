@@ -1,7 +1,7 @@
 //! What goes into optical flow and what comes out: grey frames and flow fields.
 
 use crate::error::{Error, Result};
-use crate::preprocess::{RgbPreprocess, Size};
+use crate::preprocess::{Region, RgbPreprocess, Size};
 use crate::video::Frame;
 
 /// A grey frame.
@@ -57,10 +57,10 @@ impl Gray {
         Gray::new(width, height, pixels.iter().map(luma).collect())
     }
 
-    /// The whole of a video frame, resized as for the RGB network.
-    pub fn from_frame(frame: &Frame, preprocess: &RgbPreprocess) -> Result<Gray> {
-        let region = preprocess.full_region(frame);
-        Gray::from_rgb(region.size.width, region.size.height, &preprocess.resized_rgb(frame, region))
+    /// A region of a video frame, resized as for the RGB network.
+    pub fn from_frame(frame: &Frame, preprocess: &RgbPreprocess, region: Region) -> Result<Gray> {
+        let Size { width, height } = region.size;
+        Gray::from_rgb(width, height, &preprocess.resized_rgb(frame, region))
     }
 
     /// Width and height in pixels.

@@ -4,39 +4,12 @@
 //! played as 100 ms, as all browsers do. A picture that does not move is one frame at time zero, turned upright as
 //! its EXIF entry says.
 
-use super::{Color, Frame, FrameSource, Orientation, PixelAspect, Pixels, VideoInfo};
+use super::picture::{self, frame_from_image, frame_from_rgba};
+use super::{Frame, FrameSource, VideoInfo, gif};
 use crate::error::{Error, Result};
-use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
-use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbaImage};
-use std::io::{BufRead, Cursor, Seek};
-
-/// Formats that are decoded here; all others are for ffmpeg.
-const FORMATS: [(ImageFormat, &str); 5] = [
-    (ImageFormat::Gif, "gif"),
-    (ImageFormat::Png, "png"),
-    (ImageFormat::Jpeg, "jpeg"),
-    (ImageFormat::WebP, "webp"),
-    (ImageFormat::Bmp, "bmp"),
-];
-
-fn format_of(start: &[u8]) -> Option<(ImageFormat, &'static str)> {
-    let format = image::guess_format(start).ok()?;
-    // Texts may begin with "BM" too; only in a picture four zeros follow the file size.
-    if format == ImageFormat::Bmp && start.get(6..10) != Some(&[0; 4]) {
-        return None;
-    }
-    FORMATS.into_iter().find(|known| known.0 == format)
-}
-
-/// True where the file begins like a picture of a known format.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn is_image(path: &std::path::Path) -> Result<bool> {
-    use std::io::Read;
-    let mut start = Vec::with_capacity(64);
-    let read = std::fs::File::open(path).and_then(|file| file.take(64).read_to_end(&mut start));
-    read.map_err(|source| Error::io(path.display(), source))?;
-    Ok(format_of(&start).is_some())
-}
+use image::codecs::webp::WebPDecoder;
+use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageFormat};
+use std::io::{BufRead, Cursor, Read, Seek};
 
 /// Opens a picture or animation.
 #[cfg(not(target_arch = "wasm32"))]
@@ -83,39 +56,57 @@ impl FrameSource for Animation {
 
 impl Animation {
     fn new<R: BufRead + Seek + Send + 'static>(place: &str, mut reader: R) -> Result<Self> {
-        let damaged =
-            |error: image::ImageError| Error::video(place, format!("the picture is damaged: {error}"));
-        let start = reader.fill_buf().map_err(|source| Error::io(place, source))?;
-        let Some((format, codec)) = format_of(start) else {
+        let io = |source| Error::io(place, source);
+        let unreadable =
+            |reason: String| Error::video(place, format!("the picture cannot be read: {reason}"));
+        let start = reader.fill_buf().map_err(io)?;
+        let Some((format, codec)) = picture::format_of(start) else {
             return Err(Error::video(
                 place,
                 "this is no picture of a known format; give GIF, PNG, JPEG, WebP or BMP",
             ));
         };
         match format {
-            ImageFormat::Gif => Ok(Self::animated(place, codec, GifDecoder::new(reader).map_err(damaged)?)),
+            ImageFormat::Gif => match gif::with_trailer(&mut reader).map_err(io)? {
+                Some(bytes) => {
+                    log::info!("{place}: the GIF has no trailer, but all of its pictures");
+                    let decoder = picture::gif(Cursor::new(bytes)).map_err(unreadable)?;
+                    Ok(Self::animated(place, codec, decoder, false))
+                }
+                None => Ok(Self::animated(place, codec, picture::gif(reader).map_err(unreadable)?, false)),
+            },
             ImageFormat::WebP => {
-                let decoder = WebPDecoder::new(reader).map_err(damaged)?;
-                match decoder.has_animation() {
-                    true => Ok(Self::animated(place, codec, decoder)),
-                    false => Self::still(codec, upright(decoder).map_err(damaged)?),
+                if let Some(end) = picture::cut_webp(&mut reader).map_err(io)? {
+                    let mut bytes = Vec::new();
+                    reader.take(end).read_to_end(&mut bytes).map_err(io)?;
+                    // The frames before the break can be shown.
+                    let decoder = picture::webp(Cursor::new(bytes)).ok().filter(WebPDecoder::has_animation);
+                    let decoder = decoder.ok_or_else(|| unreadable(picture::CUT.to_owned()))?;
+                    return Ok(Self::animated(place, codec, decoder, true));
+                }
+                let moves = picture::webp(&mut reader).map_err(unreadable)?.has_animation();
+                reader.rewind().map_err(io)?;
+                match moves {
+                    true => {
+                        Ok(Self::animated(place, codec, picture::webp(reader).map_err(unreadable)?, false))
+                    }
+                    false => Self::still(codec, picture::still(reader, format).map_err(unreadable)?),
                 }
             }
             ImageFormat::Png => {
-                let decoder = PngDecoder::new(reader).map_err(damaged)?;
-                match decoder.is_apng().map_err(damaged)? {
-                    true => {
-                        let (width, height) = decoder.dimensions();
-                        let decoder = decoder.apng().map_err(damaged)?;
-                        Ok(Self::moving(place, info(codec, width, height), decoder))
-                    }
-                    false => Self::still(codec, upright(decoder).map_err(damaged)?),
+                let decoder = picture::png(&mut reader).map_err(unreadable)?;
+                let moves = decoder.is_apng().map_err(|error| unreadable(picture::reason(error)))?;
+                drop(decoder);
+                reader.rewind().map_err(io)?;
+                if !moves {
+                    return Self::still(codec, picture::still(reader, format).map_err(unreadable)?);
                 }
+                let decoder = picture::png(reader).map_err(unreadable)?;
+                let (width, height) = decoder.dimensions();
+                let decoder = decoder.apng().map_err(|error| unreadable(picture::reason(error)))?;
+                Ok(Self::moving(place, info(codec, width, height), decoder, false))
             }
-            _ => {
-                let decoder = ImageReader::with_format(reader, format).into_decoder().map_err(damaged)?;
-                Self::still(codec, upright(decoder).map_err(damaged)?)
-            }
+            _ => Self::still(codec, picture::still(reader, format).map_err(unreadable)?),
         }
     }
 
@@ -125,32 +116,38 @@ impl Animation {
         Ok(Animation { info, frames: Box::new(std::iter::once(Ok(frame))), broken: false })
     }
 
-    fn animated<D>(place: &str, codec: &str, decoder: D) -> Self
+    fn animated<D>(place: &str, codec: &str, decoder: D, cut: bool) -> Self
     where
         D: ImageDecoder + AnimationDecoder<'static> + Send + 'static,
     {
         let (width, height) = decoder.dimensions();
-        Self::moving(place, info(codec, width, height), decoder)
+        Self::moving(place, info(codec, width, height), decoder, cut)
     }
 
+    /// The frames of `decoder`; where the file is known to be `cut`, the last is followed by an error.
     fn moving<D: AnimationDecoder<'static> + Send + 'static>(
         place: &str,
         info: VideoInfo,
         decoder: D,
+        cut: bool,
     ) -> Self {
         let place = place.to_owned();
         #[cfg(target_arch = "wasm32")]
-        let frames = Box::new(timed_frames(place, decoder));
+        let frames = Box::new(timed_frames(place, decoder, cut));
         // The iterator of the `image` crate cannot change threads, but a source must; so it stays on a thread of its
         // own, which waits while one decoded frame is not taken and ends when the source is dropped.
         #[cfg(not(target_arch = "wasm32"))]
         let frames = {
             let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+            let failed =
+                Error::video(&place, "the decoder gave up on this file; it is damaged, copy it again");
             std::thread::spawn(move || {
-                for frame in timed_frames(place, decoder) {
-                    if sender.send(frame).is_err() {
-                        return;
-                    }
+                let frames = std::panic::AssertUnwindSafe(|| {
+                    timed_frames(place, decoder, cut).all(|frame| sender.send(frame).is_ok())
+                });
+                // Decoders of pictures are large, and what stops one is damage that it did not foresee.
+                if std::panic::catch_unwind(frames).is_err() {
+                    let _ = sender.send(Err(failed));
                 }
             });
             Box::new(receiver.into_iter())
@@ -172,6 +169,7 @@ fn info(codec: &str, width: u32, height: u32) -> VideoInfo {
 fn timed_frames<D: AnimationDecoder<'static>>(
     place: String,
     decoder: D,
+    cut: bool,
 ) -> impl Iterator<Item = Result<Frame>> {
     let mut frames = decoder.into_frames();
     let (mut count, mut milliseconds, mut ended) = (0u64, 0.0, false);
@@ -188,72 +186,16 @@ fn timed_frames<D: AnimationDecoder<'static>>(
                 count += 1;
                 return Some(Ok(frame_from_rgba(&frame.into_buffer(), seconds)));
             }
+            None if cut => breaks(count, milliseconds, "the file ends there"),
             None if count > 0 => return None,
             None => "the animation holds no frame".to_owned(),
-            Some(Err(error)) => {
-                format!("the animation breaks after {count} frames ({:.2} s): {error}", milliseconds / 1000.0)
-            }
+            Some(Err(error)) => breaks(count, milliseconds, &picture::reason(error)),
         };
         ended = true;
         Some(Err(Error::video(&place, problem)))
     })
 }
 
-/// Decodes a picture and turns or mirrors it as its EXIF entry says.
-fn upright(mut decoder: impl ImageDecoder) -> image::ImageResult<DynamicImage> {
-    let orientation = decoder.orientation()?;
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image)
-}
-
-/// Opens a picture file for decoding, by its content.
-#[cfg(not(target_arch = "wasm32"))]
-fn picture(path: &std::path::Path) -> image::ImageResult<impl ImageDecoder> {
-    ImageReader::open(path)?.with_guessed_format()?.into_decoder()
-}
-
-/// Width and height of the upright picture in a file, from its header alone.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn picture_size(path: &std::path::Path) -> image::ImageResult<(usize, usize)> {
-    use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    let mut decoder = picture(path)?;
-    let (width, height) = decoder.dimensions();
-    Ok(match decoder.orientation()? {
-        Rotate90 | Rotate90FlipH | Rotate270 | Rotate270FlipH => (height as usize, width as usize),
-        _ => (width as usize, height as usize),
-    })
-}
-
-/// The picture in a file as the frame at `seconds`; of an animation, the first.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn picture_frame(path: &std::path::Path, seconds: f64) -> image::ImageResult<Frame> {
-    Ok(frame_from_image(upright(picture(path)?)?, seconds))
-}
-
-fn frame_from_image(image: DynamicImage, seconds: f64) -> Frame {
-    if image.color().has_alpha() {
-        return frame_from_rgba(&image.into_rgba8(), seconds);
-    }
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    rgb_frame(width, height, seconds, image.into_rgb8().into_raw())
-}
-
-fn frame_from_rgba(image: &RgbaImage, seconds: f64) -> Frame {
-    let pixels = image.pixels().flat_map(|pixel| over_black(pixel.0));
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let mut rgb = Vec::with_capacity(width * height * 3);
-    rgb.extend(pixels);
-    rgb_frame(width, height, seconds, rgb)
-}
-
-/// RGB of a pixel with alpha, over black.
-pub(super) fn over_black([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
-    [r, g, b].map(|value| ((u32::from(value) * u32::from(alpha) + 127) / 255) as u8)
-}
-
-fn rgb_frame(width: usize, height: usize, seconds: f64, rgb: Vec<u8>) -> Frame {
-    let color = Color { full_range: true, ..Color::unspecified(height) };
-    let (orientation, pixel_aspect) = (Orientation::UPRIGHT, PixelAspect::SQUARE);
-    Frame { width, height, seconds, pixels: Pixels::Rgb(rgb), color, orientation, pixel_aspect }
+fn breaks(count: u64, milliseconds: f64, reason: &str) -> String {
+    format!("the animation breaks after {count} frames ({:.2} s): {reason}", milliseconds / 1000.0)
 }

@@ -324,12 +324,8 @@ fn pixels(probe: &Probe, mut data: Vec<u8>) -> Pixels {
     let chroma = width.div_ceil(2) * height.div_ceil(2);
     if probe.planes == Planes::Rgb {
         if probe.alpha {
-            data = data
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .flat_map(|&pixel| super::animation::over_black(pixel))
-                .collect();
+            data =
+                data.as_chunks::<4>().0.iter().flat_map(|&pixel| super::picture::over_black(pixel)).collect();
         }
         return Pixels::Rgb(data);
     }

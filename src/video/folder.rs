@@ -1,8 +1,8 @@
 //! A folder of pictures, or a pattern that matches pictures, as a video of 25 frames per second.
 
-use super::animation::{picture_frame, picture_size};
 use super::pattern::matches;
-use super::{Frame, FrameSource, VideoInfo};
+use super::picture::{picture_frame, picture_size};
+use super::{Frame, FrameSource, VideoInfo, series};
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,14 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// All pictures in the folder `path`; folders in it, hidden files and other files are left out.
+    /// The pictures in the folder `path`, of several series the one in colour; folders in it, hidden files and other files are left
+    /// out.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::io(path.display(), source);
         let entries = std::fs::read_dir(path).map_err(io)?;
         let files =
             entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>().map_err(io)?;
-        let pictures: Vec<_> = files.into_iter().filter(|file| is_picture(file)).collect();
+        let mut pictures: Vec<_> = files.into_iter().filter(|file| is_picture(file)).collect();
         if pictures.is_empty() {
             return Err(Error::video(
                 path.display(),
@@ -38,7 +39,8 @@ impl Folder {
                 ),
             ));
         }
-        Self::new(pictures)
+        pictures.sort_by(|a, b| natural(&a.to_string_lossy(), &b.to_string_lossy()));
+        Self::new(series::choose(path, pictures).map_err(|problem| Error::video(path.display(), problem))?)
     }
 
     /// All pictures that match the pattern `path`.
@@ -127,10 +129,10 @@ impl FrameSource for Folder {
     }
 }
 
-fn unreadable(file: &Path, error: &image::ImageError) -> Error {
+fn unreadable(file: &Path, reason: &str) -> Error {
     Error::video(
         file.display(),
-        format!("the picture cannot be read ({error}); replace it or take it out of the folder"),
+        format!("the picture cannot be read ({reason}); replace it or take it out of the folder"),
     )
 }
 

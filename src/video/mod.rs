@@ -17,17 +17,22 @@ mod folder;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gif;
+mod jpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod jpeg_tail;
 #[cfg(not(target_arch = "wasm32"))]
 mod nut;
 #[cfg(not(target_arch = "wasm32"))]
 mod pattern;
+mod picture;
 #[cfg(not(target_arch = "wasm32"))]
 mod probe;
 #[cfg(not(target_arch = "wasm32"))]
 mod process;
 mod sampler;
+#[cfg(not(target_arch = "wasm32"))]
+mod series;
 #[cfg(not(target_arch = "wasm32"))]
 mod tools;
 
@@ -329,7 +334,7 @@ pub fn open_with(tools: &Tools, path: &Path) -> Result<Box<dyn FrameSource + Sen
         return Err(Error::video(place, "the file is empty (0 bytes); copy or download it again"));
     }
     let mut input = tools::Input { path: path.to_owned(), start: 0, format: None };
-    if meta.is_file() && animation::is_image(path)? {
+    if meta.is_file() && picture::is_image(path)? {
         match jpeg_tail::behind(path).map_err(|source| Error::io(&place, source))? {
             jpeg_tail::Tail::Picture => return animation::open(path),
             jpeg_tail::Tail::Stream => input.format = Some("mjpeg"),

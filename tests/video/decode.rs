@@ -88,7 +88,7 @@ fn solid_colours_in_all_colour_spaces() {
             let got = frames(&path);
             let frame = &got[2];
             assert_eq!(frame.color, Color { matrix, full_range }, "{name} {range}");
-            let rgb = i3d::preprocess::RgbPreprocess { short_side: 64, crop: 32 }.rgb_from_frame(frame);
+            let rgb = i3d::preprocess::RgbPreprocess::new(64, 32).rgb_from_frame(frame);
             for pixel in rgb.chunks(3) {
                 for (got, want) in pixel.iter().zip([0xC0, 0x60, 0x20]) {
                     let got = (got + 1.0) * 127.5;
@@ -197,7 +197,7 @@ fn rotated_recordings() {
         assert_eq!((frame.width, frame.height, frame.orientation), (64, 32, Orientation::turned(rotation)));
         let size = frame.upright_size();
         assert_eq!(size, if degrees == 180 { (64, 32) } else { (32, 64) });
-        let whole = i3d::preprocess::RgbPreprocess { short_side: 32, crop: 32 };
+        let whole = i3d::preprocess::RgbPreprocess::new(32, 32);
         let rgb = whole.resized_rgb(frame, whole.full_region(frame));
         let at = |x: usize, y: usize| rgb[(y * size.0 + x) * 3] > 128.0;
         let (right, bottom) = (size.0 - 1, size.1 - 1);

@@ -217,7 +217,10 @@ fn transparent_video_lies_on_black() {
             ),
         );
         let frame = &frames(&path)[0];
-        let rgb = i3d::preprocess::RgbPreprocess { short_side: 16, crop: 16 };
+        let rgb = i3d::preprocess::RgbPreprocess {
+            short_side: 16,
+            ..i3d::preprocess::RgbPreprocess::for_input(16)
+        };
         let rgb = rgb.resized_rgb(frame, rgb.full_region(frame));
         assert!(rgb[0] > 252.0 && rgb[15 * 3] < 3.0, "{format}: {} {}", rgb[0], rgb[15 * 3]);
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use i3d::video::Rate;
 
-use super::RunArgs;
 use super::values::{PresetArg, QuantizeArg};
+use super::{ResizeArgs, RunArgs};
 
 /// `i3d flow`.
 #[derive(Debug, Args)]
@@ -29,6 +29,9 @@ pub struct VideoFlowArgs {
     /// Number of the first JPEG pictures: 1 as yjxiong/dense_flow writes them, 0 as open-mmlab/denseflow does [default: 1]
     #[arg(long, value_name = "0|1", value_parser = clap::value_parser!(u32).range(0..=1))]
     pub start_index: Option<u32>,
+    /// How pictures become smaller.
+    #[command(flatten)]
+    pub resize: ResizeArgs,
     /// How flow is computed and rounded.
     #[command(flatten)]
     pub tvl1: FlowArgs,

@@ -5,6 +5,7 @@ use i3d::flow::{Quantize, Tvl1};
 use i3d::fusion::Fusion;
 use i3d::network::{Input, MIN_FRAMES, Network, Stream, System};
 use i3d::plan::Precision;
+use i3d::preprocess::Resize;
 
 /// More threads than any machine has cores for; many more cannot even be started.
 const MOST_THREADS: usize = 1024;
@@ -51,6 +52,24 @@ impl From<QuantizeArg> for Quantize {
             QuantizeArg::Mediapipe => Quantize::Mediapipe,
             QuantizeArg::Denseflow => Quantize::Denseflow,
             QuantizeArg::VideoFeatures => Quantize::VideoFeatures,
+        }
+    }
+}
+
+/// Values of `--resize`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ResizeArg {
+    /// Every pixel counts, as in Pillow and ffmpeg.
+    Antialias,
+    /// Between the two nearest pixels of each axis, as in OpenCV.
+    Bilinear,
+}
+
+impl From<ResizeArg> for Resize {
+    fn from(arg: ResizeArg) -> Resize {
+        match arg {
+            ResizeArg::Antialias => Resize::Antialias,
+            ResizeArg::Bilinear => Resize::Bilinear,
         }
     }
 }

@@ -3,21 +3,27 @@
 mod sink;
 
 use i3d::flow::{FlowEngine, FlowStatistics, Gray, Tvl1};
-use i3d::preprocess::RgbPreprocess;
-use i3d::video::{FrameSource, Samples};
+use i3d::preprocess::{RgbPreprocess, Size};
+use i3d::video::{Frame, FrameSource, Samples};
 use i3d::{Error, Result};
 
 pub use sink::kind;
 
-use crate::args::VideoFlowArgs;
+use crate::args::{ResizeArgs, VideoFlowArgs};
 use crate::device;
 use crate::input::Part;
 use crate::networks;
 use crate::run::Outcome;
 use crate::talk::{Talk, Unit};
 
-/// Frame pairs that are computed at a time.
+/// Most frame pairs that are computed at a time.
 const CHUNK: usize = 16;
+
+/// Most pixels of the frames that are computed at a time, where that allows for one pair.
+const CHUNK_PIXELS: usize = 1 << 23;
+
+/// The longest pictures whose whole flow is computed: so many times as long as wide.
+const LONGEST: usize = 8;
 
 /// Share of cut-off components above which the flow network sees less than it should.
 const MUCH_CLIPPED: f64 = 0.05;
@@ -37,13 +43,16 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     log::info!("running on {}", device.info());
     let short_side = args.short_side as usize;
     // Only the resizing is used, so the crop does not matter.
-    let preprocess = RgbPreprocess { short_side, crop: short_side };
+    let ResizeArgs { resize, ignore_aspect } = args.resize;
+    let (crop, resize) = (short_side, resize.into());
+    let preprocess = RgbPreprocess { short_side, crop, resize, ignore_aspect };
     let most = args.frames.map_or(usize::MAX, |frames| frames as usize);
     let bar = talk.bar("flow", samples.info().frames.unwrap_or(0).min(most as u64), Unit::Frames);
-    let (mut grays, mut seen, mut broken) = (Vec::new(), 0, None);
+    let mut frames = Frames { place: &place, preprocess, most, chunk: CHUNK, seen: 0, broken: None };
+    let mut grays = Vec::new();
     let mut statistics = Statistics::default();
     loop {
-        let ended = fill(&mut samples, &preprocess, &mut grays, &mut seen, most, &mut broken)?;
+        let ended = frames.fill(&mut samples, &mut grays)?;
         if grays.len() >= 2 {
             for mut flow in pollster::block_on(engine.flows(&grays))? {
                 statistics.add(&flow);
@@ -52,7 +61,7 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
                 sink.add(&flow)?;
             }
             grays.drain(..grays.len() - 1);
-            bar.set_position(seen as u64);
+            bar.set_position(frames.seen as u64);
         }
         if ended {
             break;
@@ -62,11 +71,11 @@ pub fn run(args: &VideoFlowArgs, talk: Talk) -> Result<Outcome> {
     if statistics.flows == 0 {
         let problem =
             "there is one frame, and flow goes from one frame to the next; give a video of at least two";
-        return Err(broken.unwrap_or_else(|| Error::video(place, problem)));
+        return Err(frames.broken.unwrap_or_else(|| Error::video(place, problem)));
     }
     sink.finish()?;
     statistics.tell(&args.output.display().to_string(), talk);
-    match broken {
+    match frames.broken {
         Some(error) => {
             talk.error(format!("{error}; the flow of what came before is written"));
             Ok(Outcome::SomeFailed)
@@ -83,35 +92,60 @@ fn quantized(quantize: i3d::flow::Quantize, flow_px: f32) -> f32 {
     }
 }
 
-/// Adds frames until there are enough for a chunk; true after the last.
-fn fill<S: FrameSource>(
-    samples: &mut Samples<S>,
-    preprocess: &RgbPreprocess,
-    grays: &mut Vec<Gray>,
-    seen: &mut usize,
+/// Frames on their way to flow.
+struct Frames<'a> {
+    /// The video's name in messages.
+    place: &'a str,
+    preprocess: RgbPreprocess,
+    /// Most frames to take.
     most: usize,
-    broken: &mut Option<Error>,
-) -> Result<bool> {
-    while grays.len() <= CHUNK {
-        if *seen >= most {
-            return Ok(true);
-        }
-        match samples.next_sample() {
-            Ok(Some(sample)) => {
-                let gray = Gray::from_frame(&sample.frame, preprocess)?;
-                let times = sample.times.min(most - *seen);
-                *seen += times;
-                grays.extend(std::iter::repeat_n(gray, times));
-            }
-            Ok(None) => return Ok(true),
-            Err(error) if *seen > 0 => {
-                *broken = Some(error);
+    /// Pairs that are computed at a time.
+    chunk: usize,
+    /// Frames taken.
+    seen: usize,
+    broken: Option<Error>,
+}
+
+impl Frames<'_> {
+    /// Adds frames until there are enough for a chunk; true after the last.
+    fn fill<S: FrameSource>(&mut self, samples: &mut Samples<S>, grays: &mut Vec<Gray>) -> Result<bool> {
+        while grays.len() <= self.chunk {
+            if self.seen >= self.most {
                 return Ok(true);
             }
-            Err(error) => return Err(error),
+            match samples.next_sample() {
+                Ok(Some(sample)) => {
+                    let gray = self.gray(&sample.frame)?;
+                    let times = sample.times.min(self.most - self.seen);
+                    self.seen += times;
+                    grays.extend(std::iter::repeat_n(gray, times));
+                }
+                Ok(None) => return Ok(true),
+                Err(error) if self.seen > 0 => {
+                    self.broken = Some(error);
+                    return Ok(true);
+                }
+                Err(error) => return Err(error),
+            }
         }
+        Ok(false)
     }
-    Ok(false)
+
+    /// The whole frame, resized and grey.
+    fn gray(&mut self, frame: &Frame) -> Result<Gray> {
+        let region = self.preprocess.full_region(frame);
+        let Size { width, height } = region.size;
+        if width.max(height) > LONGEST * width.min(height) {
+            let problem = format!(
+                "the picture is {}x{}, and flow of whole pictures is for those up to {LONGEST} times as long as wide; crop \
+                 the video first",
+                frame.width, frame.height
+            );
+            return Err(Error::video(self.place, problem));
+        }
+        self.chunk = (CHUNK_PIXELS / (width * height)).clamp(1, CHUNK);
+        Gray::from_frame(frame, &self.preprocess, region)
+    }
 }
 
 /// Figures over a whole video.

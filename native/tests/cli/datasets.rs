@@ -244,7 +244,6 @@ fn training_sees_the_videos_alone() {
 
 /// Frames and flow in one folder, as programs for two-stream networks write them.
 #[test]
-#[ignore = "the choice among series is not made yet"]
 fn frames_and_flow_in_one_folder_are_one_video() {
     let sandbox = three();
     for (class, color) in [("blue", [0, 0, 255]), ("green", [0, 255, 0]), ("red", [255, 0, 0])] {

@@ -141,3 +141,89 @@ fn without_ffmpeg_the_sentence_says_how_to_install_it() {
     let run = sandbox.finish(command.env("I3D_FFPROBE", "nowhere/ffprobe"));
     run.fails_with(2, "a.mp4: decoding video needs ffmpeg", &["apt install ffmpeg", "I3D_FFPROBE"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn pictures_that_claim_to_be_huge_take_no_memory() {
+    let sandbox = Sandbox::with_weights();
+    // 16,000 x 16,000 pixels in 43 bytes: a canvas, and a frame of one pixel.
+    let gif = |canvas: u16, frame: u16| {
+        let [c, f] = [canvas, frame].map(|side| [side.to_le_bytes(), side.to_le_bytes()].concat());
+        let head = [b"GIF89a", &c[..], &[0x80, 0, 0, 0, 0, 0, 255, 255, 255, 0x2c, 0, 0, 0, 0]].concat();
+        [&head[..], &f, &[0, 2, 2, 0x4c, 1, 0, 0x3b]].concat()
+    };
+    sandbox.write("canvas.gif", gif(16_000, 1));
+    sandbox.write("frame.gif", gif(8, 65_535));
+    sandbox.write("folder/1.gif", gif(65_535, 65_535));
+    for (input, words) in [
+        (
+            "canvas.gif",
+            "canvas.gif: the picture cannot be read: it has 16000x16000 pixels, and at most 134217728 are read",
+        ),
+        ("frame.gif", "frame.gif: the animation breaks after 0 frames"),
+        ("folder", "1.gif: the picture cannot be read (it has 65535x65535 pixels"),
+    ] {
+        let run = std::process::Command::new("sh")
+            .args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_i3d"), "classify"])
+            .args(["--device", "cpu", "--threads", "1", "--rgb", "rgb.safetensors", input])
+            .current_dir(sandbox.path(""))
+            .output()
+            .expect("there is a shell");
+        let told = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{input}: {told}");
+        assert!(told.contains(words), "{input}: {told}");
+    }
+}
+
+#[test]
+fn pixels_have_the_shape_that_the_video_says() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.ffmpeg("-f lavfi -i testsrc2=s=128x96:r=25:d=0.5 -c:v ffv1 -pix_fmt yuv444p square.mkv");
+    sandbox.ffmpeg("-i square.mkv -vf scale=64:96:flags=area,setsar=2/1 -c:v ffv1 wide.mkv");
+    let input = |arguments: &str| {
+        sandbox
+            .i3d(&format!("dump {arguments} --device cpu --rgb rgb.safetensors --endpoint input -o x.npy"))
+            .ok();
+        let bytes = sandbox.read("x.npy");
+        let (values, _) = bytes[128..].as_chunks::<4>();
+        values.iter().map(|value| f64::from(f32::from_le_bytes(*value))).collect::<Vec<f64>>()
+    };
+    let square = input("square.mkv");
+    let difference = |arguments: &str| {
+        let other = input(arguments);
+        assert_eq!(other.len(), square.len());
+        other.iter().zip(&square).map(|(a, b)| (a - b).abs()).sum::<f64>() * 127.5 / square.len() as f64
+    };
+    let (applied, ignored) = (difference("wide.mkv"), difference("wide.mkv --ignore-aspect"));
+    assert!(applied < 5.0 && ignored > 20.0, "{applied} and {ignored} of 255");
+    assert!(difference("square.mkv --resize bilinear") > 0.1, "the filter is another");
+    let json = result(&sandbox, "wide.mkv --ignore-aspect --resize bilinear");
+    assert_eq!(json["preprocess"]["pixel_aspect"], "ignored");
+    assert!(
+        json["preprocess"]["resize"].as_str().is_some_and(|words| words.starts_with("bilinear")),
+        "{json}"
+    );
+    let json = result(&sandbox, "wide.mkv");
+    assert_eq!(json["preprocess"]["pixel_aspect"], "applied");
+    assert!(
+        json["preprocess"]["resize"].as_str().is_some_and(|words| words.starts_with("triangle")),
+        "{json}"
+    );
+}
+
+#[test]
+fn flow_of_strips_costs_no_more_than_of_videos() {
+    let sandbox = Sandbox::with_weights();
+    sandbox.ffmpeg("-f lavfi -i testsrc2=s=960x30:r=25 -frames:v 11 -c:v ffv1 strip.mkv");
+    sandbox.ffmpeg("-f lavfi -i testsrc2=s=8x400:r=25 -frames:v 11 -c:v ffv1 high.mkv");
+    sandbox.i3d("flow strip.mkv -o x.npy --device cpu").fails_with(
+        2,
+        "strip.mkv: the picture is 960x30, and flow of whole pictures is for those up to 8 times as long as wide",
+        &["crop the video first"],
+    );
+    for input in ["strip.mkv", "high.mkv"] {
+        let weights = "--rgb rgb.safetensors --flow flow.safetensors --preset fast --json -";
+        let json = sandbox.classify(&format!("{input} {weights}")).ok().json();
+        assert_eq!(json["video"]["sampled_frames"], 10, "{json}");
+    }
+}
