@@ -1,6 +1,6 @@
 /** Which of several video tracks is watched, and when its pictures are shown. */
 
-import { EncodedPacketSink, IsobmffInputFormat, MatroskaInputFormat, type Input, type InputTrack, type InputVideoTrack } from "mediabunny";
+import { EncodedPacketSink, IsobmffInputFormat, MatroskaInputFormat, MpegTsInputFormat, type Input, type InputTrack, type InputVideoTrack } from "mediabunny";
 import { facts, firstTick, shownAt, type Edit, type FileFacts, type TrackFacts } from "./container";
 
 /** What ffmpeg gives the default track for its choice, in pixels of a picture. */
@@ -36,9 +36,11 @@ export async function pictures(input: Input, file: Blob): Promise<Pictures | nul
   for (const video of videos) await settle(video, known.tracks.get(video.id));
   const format = await input.getFormat();
   const boxes = format instanceof IsobmffInputFormat;
-  // ffmpeg counts in steps of the track from there.
+  // Where clocks are expected to jump, ffmpeg counts from the first of the tracks that it reads.
+  const heard = format instanceof MpegTsInputFormat ? [track] : await input.getTracks();
+  // And it counts in steps of the track from there.
   const steps = await track.getTimeResolution();
-  const zero = Math.round((await start(await input.getTracks(), known, boxes)) * steps) / steps;
+  const zero = Math.round((await start(heard, known, boxes)) * steps) / steps;
   const clock = new Clock(zero, boxes, known.tracks.get(track.id));
   const times = { start: (await first(track, clock)) ?? 0, end: clock.end(await track.computeDuration()) };
   // Matroska's length is that of the longest track; it says something where the file lacks its end.
@@ -119,7 +121,7 @@ async function chosen(tracks: InputVideoTrack[]): Promise<InputVideoTrack | null
   return ranked[0]?.track ?? null;
 }
 
-/** Where the file's clock begins, in whole microseconds as ffmpeg has it. */
+/** Where the file's clock begins, in whole microseconds as ffmpeg has it; what a decoder needs to run in is not before zero. */
 async function start(tracks: InputTrack[], known: FileFacts, boxes: boolean): Promise<number> {
   const starts = await Promise.all(
     tracks.map(async (track) => {
@@ -134,7 +136,7 @@ async function start(tracks: InputTrack[], known: FileFacts, boxes: boolean): Pr
     }),
   );
   const there = starts.filter((seconds) => seconds !== null);
-  return there.length > 0 ? Math.round(Math.min(...there) * 1e6) / 1e6 : 0;
+  return there.length > 0 ? Math.max(0, Math.round(Math.min(...there) * 1e6) / 1e6) : 0;
 }
 
 async function firstTimestamp(track: InputTrack): Promise<number | null> {
