@@ -4,6 +4,11 @@
 //! Y'CbCr planes are filtered as they are and become RGB afterwards, clamped once, as swscale does it: that takes a fraction of
 //! the work. Going from chroma of half size to full size and then to the output's size is one filter.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over lanes and columns of several arrays become vectors"
+)]
+
 use std::ops::Range;
 
 use super::color::Coefficients;

@@ -52,7 +52,8 @@ pub(super) fn reason(error: ImageError) -> String {
                 "it needs more memory than one of {MAX_PIXELS} pixels, and larger ones are not read; make it smaller"
             )
         }
-        error => error.to_string(),
+        ImageError::Unsupported(error) => error.to_string(),
+        error => format!("it is damaged: {error}"),
     }
 }
 

@@ -67,6 +67,9 @@ const OTHER: &[&str] = &[
 /// More series than this are none: such names differ for another reason.
 const MOST_SERIES: usize = 24;
 
+/// A series that has so many times the files of all others together is the video, and they are not.
+const MUCH: usize = 8;
+
 /// Pictures whose names have the same words.
 #[derive(Debug)]
 struct Series {
@@ -133,7 +136,7 @@ fn groups(files: Vec<PathBuf>) -> Vec<Series> {
     series
 }
 
-/// The one series that is in colour by its name.
+/// The one series that is in colour by its name, or beside which the others hardly count.
 fn in_color(series: &[Series]) -> Option<usize> {
     let has = |series: &Series, list: &[&str]| series.words.iter().any(|word| list.contains(&word.as_str()));
     let only = |wanted: &dyn Fn(&Series) -> bool| {
@@ -144,7 +147,11 @@ fn in_color(series: &[Series]) -> Option<usize> {
     let plain = |series: &Series| !has(series, OTHER);
     let color = |series: &Series| plain(series) && has(series, COLOR);
     // `1.jpg` beside `1_mask.png`: all but one are something else.
-    only(&color).or_else(|| if series.iter().any(color) { None } else { only(&plain) })
+    let named = only(&color).or_else(|| if series.iter().any(color) { None } else { only(&plain) });
+    let total: usize = series.iter().map(|series| series.files.len()).sum();
+    named.or_else(|| {
+        series.iter().position(|series| series.files.len() >= MUCH * (total - series.files.len()))
+    })
 }
 
 /// The series of names such as `cam1_0001`, `cam2_0001`: two numbers in every name, in all combinations, of which the one
@@ -246,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_series_in_colour_is_taken() {
-        let cases: [&[(&str, usize)]; 14] = [
+        let cases: [&[(&str, usize)]; 15] = [
             &[("img_{0}.jpg", 12), ("flow_x_{0}.jpg", 11), ("flow_y_{0}.jpg", 11)],
             &[("image_{0}.jpg", 12), ("flow_x_{0}.jpg", 11), ("flow_y_{0}.jpg", 11), ("warp_x_{0}.jpg", 3)],
             &[("rgb_{}.png", 5), ("depth_{}.png", 5)],
@@ -261,6 +268,7 @@ mod tests {
             &[("frame{}.png", 100), ("cover.jpg", 1), ("Background.png", 1)],
             &[("frame_{0}.jpg", 8), ("other_{0}.jpg", 8)],
             &[("IMG_{}.JPG", 4), ("mask{}.png", 4)],
+            &[("walk{}.png", 40), ("cover{}.png", 2), ("poster.png", 1)],
         ];
         for names in cases {
             let (pattern, count) = names[0];

@@ -414,6 +414,29 @@ fn sizes_and_crops() {
 }
 
 #[test]
+fn flow_of_long_pictures_is_that_around_the_crop() {
+    let paper = RgbPreprocess::for_input(224);
+    let region = |w, h| paper.wide_region(&grey(w, h, 0.0, |_, _| 0));
+    let whole = |w, h| Region { left: 0, top: 0, size: Size { width: w, height: h } };
+    assert_eq!(region(320, 240), whole(342, 256));
+    assert_eq!(region(25, 10), whole(640, 256));
+    let size = Size { width: 480, height: 256 };
+    assert_eq!(region(3840, 120), Region { left: (8192 - 480) / 2, top: 0, size });
+    let size = Size { width: 256, height: 480 };
+    assert_eq!(region(2, 400), Region { left: 0, top: (51_200 - 480) / 2, size });
+    for preprocess in [paper, RgbPreprocess::for_input(64), RgbPreprocess::new(30, 7)] {
+        for (w, h) in [(320, 240), (26, 10), (27, 10), (40, 9), (9, 41), (100, 3)] {
+            let frame = grey(w, h, 0.0, |_, _| 0);
+            let (region, crop) = (preprocess.wide_region(&frame), preprocess.crop_region(&frame));
+            // The flow network's crop is the centre of the flow; it must lie where that of the colours lies.
+            let left = region.left + (region.size.width - preprocess.crop) / 2;
+            let top = region.top + (region.size.height - preprocess.crop) / 2;
+            assert_eq!((left, top), (crop.left, crop.top), "{w}x{h}");
+        }
+    }
+}
+
+#[test]
 fn a_crop_is_a_part_of_the_whole() {
     let preprocess = RgbPreprocess::new(40, 32);
     let frame = noise_frame(161, 121, true);
