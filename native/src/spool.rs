@@ -36,19 +36,28 @@ impl Readable {
     /// # Errors
     /// Devices, pipes that nobody writes to, and disks without room.
     pub fn open(path: &Path) -> Result<Readable> {
-        if path == Path::new("-") {
-            return copy(path, Path::new(STANDARD_INPUT));
-        }
-        match std::fs::metadata(path) {
-            Ok(meta) if is_pipe(&meta) => copy(path, path),
+        let named = if path == Path::new("-") { Path::new(STANDARD_INPUT) } else { path };
+        match std::fs::metadata(named) {
+            Ok(meta) if is_pipe(&meta) => copy(path, named),
+            // `program - < file`: the decoder has a standard input of its own, so it needs the file's name, unless that is gone.
+            Ok(meta) if meta.is_file() && is_of_this_process(named) => match named.canonicalize() {
+                Ok(file) if file.is_file() => Ok(Readable { path: file, _copy: None }),
+                _ => copy(path, named),
+            },
             Ok(meta) if !meta.is_file() && !meta.is_dir() => {
                 let problem = "this is a device or a socket; give a file, a folder of images, or `-` for standard input";
                 Err(Error::video(path.display(), problem))
             }
+            Err(error) if path != named => Err(Error::io(path.display(), error)),
             // What is not there is told by whoever opens it, and may be a pattern.
             _ => Ok(Readable { path: path.to_owned(), _copy: None }),
         }
     }
+}
+
+/// Whether a path means something else to every process.
+fn is_of_this_process(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
 }
 
 fn is_pipe(meta: &Metadata) -> bool {
@@ -60,11 +69,6 @@ fn is_pipe(meta: &Metadata) -> bool {
 
 fn copy(place: &Path, pipe: &Path) -> Result<Readable> {
     let failed = |problem: String| Error::video(place.display(), problem);
-    let regular = std::fs::metadata(pipe).is_ok_and(|meta| meta.is_file());
-    if regular {
-        // `program - < file`: there is a file already.
-        return Ok(Readable { path: pipe.to_owned(), _copy: None });
-    }
     let (sender, pieces) = sync_channel(4);
     let own = pipe.to_owned();
     std::thread::spawn(move || read(&own, &sender));

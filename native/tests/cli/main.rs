@@ -21,6 +21,7 @@ mod killed;
 mod limits;
 mod models;
 mod outputs;
+mod pipes;
 mod precision;
 mod pulls;
 mod selftest;
