@@ -11,18 +11,10 @@ use crate::{Run, Sandbox, logits};
 /// Small networks and a transport stream.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::with_weights();
-    ffmpeg(
-        &sandbox,
+    sandbox.ffmpeg(
         "-f lavfi -i testsrc2=size=64x48:rate=25 -frames:v 12 -c:v libx264 -bf 0 -pix_fmt yuv420p v.ts",
     );
     sandbox
-}
-
-fn ffmpeg(sandbox: &Sandbox, arguments: &str) {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-y"]).args(arguments.split_whitespace());
-    let output = command.current_dir(sandbox.path(".")).output().expect("the tests need ffmpeg");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn crc(run: Run) -> Value {
@@ -73,9 +65,7 @@ fn what_cannot_be_read_is_refused_at_once() {
 #[test]
 fn times_are_those_of_the_container() {
     let sandbox = sandbox();
-    ffmpeg(
-        &sandbox,
-        "-itsoffset 3 -i v.ts -f lavfi -i sine=duration=4 -map 0:v -map 1:a -c:v copy -c:a pcm_s16le late.mkv",
+    sandbox.ffmpeg("-itsoffset 3 -i v.ts -f lavfi -i sine=duration=4 -map 0:v -map 1:a -c:v copy -c:a pcm_s16le late.mkv",
     );
     let run = sandbox.i3d(&format!(
         "{CLASSIFY} late.mkv --timeline --window 9 --step 3 --srt late.srt --vtt late.vtt --csv late.csv"
