@@ -251,6 +251,8 @@ fn chroma_columns(column: usize, width: usize) -> [(usize, f32); 2] {
     [(column / 2, 0.5), (column.div_ceil(2).min(width - 1), 0.5)]
 }
 
+/// The planes of a frame.
+#[allow(clippy::large_enum_variant, reason = "there is one of it per frame")]
 enum Colors<'a> {
     Rgb(Plane<'a>),
     Ycc { planes: [Plane<'a>; 3], coefficients: Coefficients },
