@@ -130,8 +130,10 @@ fn main() {
     write("labels", "list", b"walking\nrunning\n# a remark\n\n\"jumping, high\"\n");
     write("labels", "numbered", b"0 walking\n1 running\n");
 
-    let picture =
-        |seed: u8| RgbaImage::from_fn(9, 7, |x, y| image::Rgba([x as u8 * seed, y as u8 * 30, seed, 255]));
+    let picture = |seed: u8| {
+        let pixel = |x: u32, y: u32| image::Rgba([(x as u8).wrapping_mul(seed), y as u8 * 30, seed, 255]);
+        RgbaImage::from_fn(9, 7, pixel)
+    };
     for (name, format) in [
         ("png", ImageFormat::Png),
         ("jpeg", ImageFormat::Jpeg),

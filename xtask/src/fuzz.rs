@@ -67,19 +67,20 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let path = path_with(&tools.join("bin"))?;
     let corpus = target_folder.join("fuzz-corpus");
     let seeds = target_folder.join("fuzz-seeds");
-    cmd!(shell, "cargo run --quiet --release --manifest-path fuzz/Cargo.toml --target-dir {builds} --bin seeds -- {seeds}")
-        .run()
-        .context("writing the seeds")?;
+    cmd!(shell, "cargo +nightly fuzz build --target-dir {builds}").env("PATH", &path).run()?;
+    let written_by = builds.join(host(shell)?).join("release/seeds");
+    cmd!(shell, "{written_by} {seeds}").run().context("writing the seeds")?;
     for target in &options.targets {
         println!("\n=== {target} ===");
         let (own, seed) = (corpus.join(target), seeds.join(target));
         shell.create_dir(&own)?;
         shell.create_dir(&seed)?;
         let seconds = options.seconds.to_string();
+        // Memory in megabytes and seconds for one input, and no input is longer.
+        let limits = ["-rss_limit_mb=2048", "-timeout=10", "-max_len=65536", "-print_final_stats=1"];
         cmd!(
             shell,
-            "cargo +nightly fuzz run --target-dir {builds} {target} {own} {seed} -- -max_total_time={seconds} -rss_limit_mb=2048
-             -timeout=10 -max_len=65536 -print_final_stats=1"
+            "cargo +nightly fuzz run --target-dir {builds} {target} {own} {seed} -- -max_total_time={seconds} {limits...}"
         )
         .env("PATH", &path)
         .run()
@@ -101,6 +102,13 @@ fn install(shell: &Shell, tools: &std::path::Path) -> Result<()> {
             .context("installing cargo-fuzz")?;
     }
     Ok(())
+}
+
+/// The machine that this compiles for, as compilers name it.
+fn host(shell: &Shell) -> Result<String> {
+    let version = cmd!(shell, "rustc +nightly -vV").quiet().read()?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not say what it compiles for")
 }
 
 /// The search path of programs with a folder in front.
