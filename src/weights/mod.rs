@@ -261,11 +261,12 @@ impl Checkpoint {
     pub fn with_classifier(mut self, classes: usize) -> Checkpoint {
         if self.is_headless() {
             // Four branches, whose last convolutions say how many channels they have.
-            let branches = BRANCHES.iter().filter_map(|unit| {
-                self.tensors.get(&format!("{unit}/conv_3d/w"))?.shape.last().copied()
-            });
+            let branches = BRANCHES
+                .iter()
+                .filter_map(|unit| self.tensors.get(&format!("{unit}/conv_3d/w"))?.shape.last().copied());
             let channels: usize = branches.sum();
-            let kernel = Tensor { shape: vec![1, 1, 1, channels, classes], data: vec![0.0; channels * classes] };
+            let kernel =
+                Tensor { shape: vec![1, 1, 1, channels, classes], data: vec![0.0; channels * classes] };
             self.tensors.insert(format!("{LOGITS_PER_STEP}/conv_3d/w"), kernel);
             let bias = Tensor { shape: vec![classes], data: vec![0.0; classes] };
             self.tensors.insert(format!("{LOGITS_PER_STEP}/conv_3d/b"), bias);

@@ -37,8 +37,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
     }
     let data = &bytes[cursor.position()..];
     // The crate's own entry point adds lengths from the file without checking for overflow, so the end is compared here.
-    let header: Header = serde_json::from_slice(json)
-        .map_err(|e| format!("has a damaged safetensors header ({}); download it again", short(&e.to_string())))?;
+    let header: Header = serde_json::from_slice(json).map_err(|e| {
+        format!("has a damaged safetensors header ({}); download it again", short(&e.to_string()))
+    })?;
     if header.data_len() != data.len() {
         return Err(format!(
             "holds {} bytes of tensors, its header promises {}: it is cut short or damaged; download it again",
@@ -87,7 +88,10 @@ fn metadata_from(map: &HashMap<String, String>) -> Result<Metadata, Problem> {
     ) -> Result<Option<T>, Problem> {
         let Some(text) = map.get(key) else { return Ok(None) };
         let value = serde_json::from_str(text).map_err(|e| {
-            format!("has metadata `{key}` that cannot be read ({:?}: {e}); convert the original again", short(text))
+            format!(
+                "has metadata `{key}` that cannot be read ({:?}: {e}); convert the original again",
+                short(text)
+            )
         })?;
         Ok(Some(value))
     }

@@ -65,7 +65,9 @@ fn regular(file: &mut File, length: u64) -> io::Result<Vec<u8>> {
         return Ok(bytes);
     }
     bytes.try_reserve_exact(size).map_err(|_| {
-        io::Error::other(format!("the file has {length} bytes, more than there is memory for; is it the right one?"))
+        io::Error::other(format!(
+            "the file has {length} bytes, more than there is memory for; is it the right one?"
+        ))
     })?;
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -109,7 +109,8 @@ fn copy(prefix: &str) -> usize {
     const USUAL: [&str; 7] =
         ["state_dict", "model_state_dict", "model_state", "model", "net", "weights", "network"];
     const COPIES: [&str; 12] = [
-        "ema", "swa", "avg", "average", "averaged", "shadow", "teacher", "momentum", "target", "best", "backup", "old",
+        "ema", "swa", "avg", "average", "averaged", "shadow", "teacher", "momentum", "target", "best",
+        "backup", "old",
     ];
     let lower = prefix.to_ascii_lowercase();
     let is_copy = |part: &str| part.split('_').any(|word| COPIES.contains(&word));
@@ -128,7 +129,9 @@ mod tests {
     fn names(prefixes: &[&str]) -> Vec<String> {
         let own = |prefix: &&str| -> Vec<String> {
             let units = ["Mixed_3b.b0", "Mixed_3b.b1a", "Mixed_3b.b1b", "logits"];
-            let of = |unit: &str| ["conv3d.weight", "bn.bias", "bn.running_mean"].map(|v| format!("{prefix}{unit}.{v}"));
+            let of = |unit: &str| {
+                ["conv3d.weight", "bn.bias", "bn.running_mean"].map(|v| format!("{prefix}{unit}.{v}"))
+            };
             units.iter().flat_map(|unit| of(unit)).collect()
         };
         prefixes.iter().flat_map(own).collect()
@@ -141,7 +144,9 @@ mod tests {
 
     #[test]
     fn whatever_stands_before_known_names_is_a_scope() {
-        for prefix in ["", "module.", "_orig_mod.", "module.basenet.", "state_dict/backbone.", "a/b/c.d.e.", "net.net."] {
+        for prefix in
+            ["", "module.", "_orig_mod.", "module.basenet.", "state_dict/backbone.", "a/b/c.d.e.", "net.net."]
+        {
             assert_eq!(chosen(&[prefix], &["best_acc1", "loss", "head.fc.weight"]).as_deref(), Ok(prefix));
         }
         assert!(choose(["a", "b.c"].into_iter()).is_ok_and(|scope| scope.is_unknown()));
@@ -167,7 +172,10 @@ mod tests {
     #[test]
     fn flax_keeps_a_unit_in_two_collections() {
         assert_eq!(plain("params/Conv3d_1a_7x7/Conv_0/kernel"), "Conv3d_1a_7x7/Conv_0/kernel");
-        assert_eq!(plain("state/batch_stats/net/Mixed_3b/BatchNorm_0/mean"), "state/net/Mixed_3b/BatchNorm_0/mean");
+        assert_eq!(
+            plain("state/batch_stats/net/Mixed_3b/BatchNorm_0/mean"),
+            "state/net/Mixed_3b/BatchNorm_0/mean"
+        );
         assert_eq!(plain("a.params.b"), "a.b");
         assert_eq!(plain("model/x/.ATTRIBUTES/VARIABLE_VALUE"), "model/x");
         assert_eq!(plain("params"), "params");

@@ -75,7 +75,9 @@ impl Machine<'_> {
                 self.push(Node::Dtype(dtype))
             }
             (Global::Encode, &[text, encoding, ..]) => match (self.node(text), self.node(encoding)) {
-                (Node::Text(_), Node::Text(encoding)) if encoding == "latin1" => self.push(Node::Latin1(text)),
+                (Node::Text(_), Node::Text(encoding)) if encoding == "latin1" => {
+                    self.push(Node::Latin1(text))
+                }
                 _ => self.push(Node::Opaque(function)),
             },
             (Global::Other(_) | Global::Storage(_) | Global::Bfloat16 | Global::Encode, _) => {
@@ -87,7 +89,8 @@ impl Machine<'_> {
 
     /// A dictionary of nothing, of another one, or of pairs, as Python 2 passes them.
     fn new_dict(&mut self, arguments: &[Id]) -> Result<(), Fault> {
-        let source = arguments.iter().copied().find(|&id| matches!(self.node(id), Node::Dict(_) | Node::List(_)));
+        let source =
+            arguments.iter().copied().find(|&id| matches!(self.node(id), Node::Dict(_) | Node::List(_)));
         let Some(source) = source else { return self.push(Node::Dict(Vec::new())) };
         let Node::List(pairs) = self.node(source) else { return self.push_id(source) };
         let entries = pairs.iter().map(|&pair| match self.sequence(pair)? {

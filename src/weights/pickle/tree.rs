@@ -106,7 +106,9 @@ fn tree(object: &Object) -> Result<Tree, Problem> {
                 return Err(format!("has more than {MAX_NAMES} bytes of names: this is no I3D checkpoint"));
             }
             match (container, tensor) {
-                (true, _) if depth < MAX_DEPTH && name.len() <= MAX_KEY => inner.push((name, value, depth + 1)),
+                (true, _) if depth < MAX_DEPTH && name.len() <= MAX_KEY => {
+                    inner.push((name, value, depth + 1))
+                }
                 (_, true) if tree.tensors.len() >= MAX_TENSORS => {
                     return Err(format!("holds more than {MAX_TENSORS} tensors: this is no I3D checkpoint"));
                 }
@@ -144,9 +146,11 @@ fn without_tensors(object: &Object) -> Problem {
         return "holds an empty dictionary, expected one of tensors: save the model's state_dict()".into();
     }
     // A model that was saved whole is an object of its class.
-    let of_class = entries.iter().map(|&(_, value)| value).find(|&value| matches!(object.node(value), Node::Opaque(_)));
+    let of_class =
+        entries.iter().map(|&(_, value)| value).find(|&value| matches!(object.node(value), Node::Opaque(_)));
     let class = of_class.map(|value| format!(" and {}", object.describe(value))).unwrap_or_default();
-    let keys: Vec<_> = entries.iter().take(5).map(|&(key, _)| short(&object.name(key)).into_owned()).collect();
+    let keys: Vec<_> =
+        entries.iter().take(5).map(|&(key, _)| short(&object.name(key)).into_owned()).collect();
     format!(
         "holds a dictionary without tensors (its keys start with {}){class}: save the model's state_dict()",
         keys.join(", ")

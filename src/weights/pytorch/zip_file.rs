@@ -108,10 +108,11 @@ impl<'a> Archive<'a> {
         })?;
         let entry = self.zip.by_index(index).map_err(|e| unreadable(&e))?;
         let start = entry.data_start().and_then(|start| usize::try_from(start).ok());
-        let range = start.zip(usize::try_from(size).ok()).and_then(|(start, n)| Some(start..start.checked_add(n)?));
-        let contents = range.and_then(|range| self.bytes.get(range)).ok_or_else(|| {
-            unreadable(&format!("it is cut short: {size} bytes are promised"))
-        })?;
+        let range =
+            start.zip(usize::try_from(size).ok()).and_then(|(start, n)| Some(start..start.checked_add(n)?));
+        let contents = range
+            .and_then(|range| self.bytes.get(range))
+            .ok_or_else(|| unreadable(&format!("it is cut short: {size} bytes are promised")))?;
         match crc32fast::hash(contents) == entry.crc32() {
             true => Ok(Some(contents)),
             false => Err(unreadable(&"its checksum is another")),

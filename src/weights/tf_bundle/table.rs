@@ -86,7 +86,11 @@ impl Handle {
 /// A block's contents, verified and decompressed.
 ///
 /// `budget` is how much may still be unpacked.
-fn block<'f>(file: &'f [u8], Handle { offset, size }: Handle, budget: &mut usize) -> Result<Cow<'f, [u8]>, Problem> {
+fn block<'f>(
+    file: &'f [u8],
+    Handle { offset, size }: Handle,
+    budget: &mut usize,
+) -> Result<Cow<'f, [u8]>, Problem> {
     let outside = || {
         format!(
             "is cut short or damaged: a block of {size} bytes at byte {offset} lies outside of its {} bytes; \
