@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod real;
 mod recipe;
 mod setup;
 mod table2;
@@ -17,6 +18,7 @@ use xshell::Shell;
 const USAGE: &str = "\
 usage: cargo xtask setup                   install what the test suite needs, skipping what is there
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
+       cargo xtask real  [--quick]         the released weights against Flax: CPU, software GPU and WASM; --quick: short clips, CPU
        cargo xtask web                     builds the page into dist/ and its module's package into web/pkg
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
@@ -50,6 +52,8 @@ fn run() -> Result<()> {
         ["setup"] => setup::run(&shell),
         ["test"] => test::run(&shell, false),
         ["test", "--full"] => test::run(&shell, true),
+        ["real"] => real::run(&shell, real::Extent::Full, true),
+        ["real", "--quick"] => real::run(&shell, real::Extent::Quick, true),
         ["web"] => web::run(&shell),
         ["demo-table", folder] => demo::run(&shell, folder),
         ["table2", folder] => table2::run(&shell, folder),

@@ -12,12 +12,14 @@ mod classify;
 mod convert;
 mod devices;
 mod eval;
+mod first_use;
 mod fixtures;
 mod flow;
 mod inflate;
 mod killed;
 mod models;
 mod outputs;
+mod own_models;
 mod precision;
 mod selftest;
 mod streams;
@@ -71,7 +73,8 @@ impl Sandbox {
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_i3d"));
         command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
-        for variable in ["RUST_LOG", "WGPU_BACKEND", "I3D_FFMPEG", "I3D_FFPROBE"] {
+        for variable in ["RUST_LOG", "WGPU_BACKEND", "I3D_FFMPEG", "I3D_FFPROBE", "I3D_MODEL", "I3D_OFFLINE"]
+        {
             command.env_remove(variable);
         }
         command.env("I3D_CACHE", self.path("cache"));
