@@ -85,6 +85,8 @@ impl Models {
             let known = self.released_by(&candidate, &blob)?;
             let (stream, made) = match model {
                 Some(model) => match self.matching(model, known, &candidate, &blob)? {
+                    // Another file with the hash of a released one holds the same weights.
+                    Some(stream) if ready.contains_key(&usize::from(stream == Stream::Flow)) => continue,
                     Some(stream) if what.only.is_none_or(|only| only == stream) => {
                         report(Event::Converting(stream));
                         (stream, self.released_ready(model, stream, &candidate, convert)?)
