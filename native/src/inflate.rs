@@ -5,17 +5,18 @@ use i3d::plan::Precision;
 use i3d::weights::Metadata;
 
 use crate::args::InflateArgs;
-use crate::checkpoint;
 use crate::output::Output;
 use crate::run::Outcome;
 use crate::talk::Talk;
+use crate::{checkpoint, networks};
 
 /// Runs the command.
 pub fn run(args: &InflateArgs, talk: Talk) -> Result<Outcome> {
     let output = Output::create(&args.output)?;
     let labels = args.labels.as_deref().map(checkpoint::read_labels).transpose()?;
     let classes = labels.as_ref().map_or(args.classes, Vec::len);
-    let flat = checkpoint::read(&args.weights)?;
+    // The classifier is replaced below, so there need not be one.
+    let flat = networks::trunk(&args.weights)?;
     let parameters = flat.inflate(args.stream.into())?.with_classes(classes, args.seed);
     let metadata = Metadata {
         labels,

@@ -36,6 +36,34 @@ pub fn start_threads(threads: usize) -> Result<()> {
 
 /// Opens the device and loads the networks of the `wanted` streams; also gives the model's name for reports.
 pub fn open(choice: &Choice, run: &RunArgs, wanted: Streams, talk: Talk) -> Result<(Classifier, String)> {
+    open_with(choice, run, wanted, checkpoint::read, talk)
+}
+
+/// As [`open`], for what comes before the classifier: a network may lack one.
+pub fn open_trunk(
+    choice: &Choice,
+    run: &RunArgs,
+    wanted: Streams,
+    talk: Talk,
+) -> Result<(Classifier, String)> {
+    open_with(choice, run, wanted, trunk, talk)
+}
+
+/// A checkpoint whose classifier, where it has none, says nothing.
+pub fn trunk(path: &Path) -> Result<Checkpoint> {
+    checkpoint::read(path).map(|checkpoint| checkpoint.with_classifier(1))
+}
+
+/// How a file becomes a checkpoint.
+type Reader = fn(&Path) -> Result<Checkpoint>;
+
+fn open_with(
+    choice: &Choice,
+    run: &RunArgs,
+    wanted: Streams,
+    reader: Reader,
+    talk: Talk,
+) -> Result<(Classifier, String)> {
     let options = run.options()?;
     start_threads(run.threads)?;
     let name = choice.name().to_string();
@@ -66,7 +94,7 @@ pub fn open(choice: &Choice, run: &RunArgs, wanted: Streams, talk: Talk) -> Resu
         .collect::<Result<_>>()?;
     // A GPU's driver takes its time to start, and so do the files.
     let read = |(stream, file): (Stream, Weighed)| match file {
-        Weighed::File(path) => i3d_of(of_input(stream.into(), &path)?),
+        Weighed::File(path) => i3d_of(of_input(stream.into(), &path, reader)?),
         Weighed::Demo => demo::checkpoint(stream),
     };
     let read = || files.into_par_iter().map(read).collect();
@@ -115,11 +143,20 @@ fn weighed(stream: Stream, given: &Path) -> Result<Weighed> {
 /// # Errors
 /// Files that are no checkpoint of a network that sees `input`.
 pub fn named(input: Input, name: &Path) -> Result<Checkpoint> {
+    named_by(input, name, checkpoint::read)
+}
+
+/// As [`named`], for a network that gets another classifier and may lack one.
+pub fn named_trunk(input: Input, name: &Path) -> Result<Checkpoint> {
+    named_by(input, name, trunk)
+}
+
+fn named_by(input: Input, name: &Path, reader: Reader) -> Result<Checkpoint> {
     let Input::One(stream) = input else {
-        return of_input(input, name);
+        return of_input(input, name, reader);
     };
     match weighed(stream, name)? {
-        Weighed::File(path) => of_input(input, &path),
+        Weighed::File(path) => of_input(input, &path, reader),
         Weighed::Demo => demo::checkpoint(stream),
     }
 }
@@ -139,8 +176,8 @@ fn i3d_of(checkpoint: Checkpoint) -> Result<Checkpoint> {
 }
 
 /// A checkpoint, which must be one of a network that sees `input`.
-fn of_input(input: Input, path: &Path) -> Result<Checkpoint> {
-    let checkpoint = checkpoint::read(path)?;
+fn of_input(input: Input, path: &Path, reader: Reader) -> Result<Checkpoint> {
+    let checkpoint = reader(path)?;
     let found = checkpoint.network()?;
     let own = found.input();
     if own == Some(input) {

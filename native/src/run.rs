@@ -6,7 +6,7 @@ use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
 use i3d::models::to_safetensors;
-use i3d::network::{LOGITS, MIN_FRAMES, Network, Stream};
+use i3d::network::{LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Network, Stream};
 use i3d::plan::Plan;
 use i3d::{Error, Result, labels};
 
@@ -89,7 +89,12 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
     let part = Part::new(args.input.clone());
     let model = networks::choose(&args.weights, &[&part], talk)?;
     let streams = model.wanted(&[&part]);
-    let (mut classifier, _) = networks::open(&model, &args.run, streams, talk)?;
+    // What comes before the classifier needs none.
+    let open = match args.endpoint.as_str() {
+        LOGITS | LOGITS_PER_STEP => networks::open,
+        _ => networks::open_trunk,
+    };
+    let (mut classifier, _) = open(&model, &args.run, streams, talk)?;
     let stream = streams.each().next().unwrap_or(Stream::Rgb);
     let loaded = input::load(&part, stream, &args.clip, (&args.tvl1).into(), &classifier, talk)?;
     let (shape, bytes) = if is_input {

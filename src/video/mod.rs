@@ -9,6 +9,9 @@ mod animation;
 mod ffmpeg;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(not(target_arch = "wasm32"))]
 mod nut;
 #[cfg(not(target_arch = "wasm32"))]

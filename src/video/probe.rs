@@ -108,6 +108,14 @@ pub fn probe(tools: &Tools, path: &Path) -> Result<Probe> {
     describe(&output).map_err(|problem| Error::video(place, problem))
 }
 
+/// For `fuzz/`: what any output is understood as.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzz(bytes: &[u8]) {
+    if let Ok(output) = serde_json::from_slice(bytes) {
+        let _ = describe(&output);
+    }
+}
+
 fn describe(output: &Output) -> Result<Probe, String> {
     let kind = |stream: &Stream, kind: &str| stream.codec_type.as_deref() == Some(kind);
     let picture = |stream: &Stream| stream.disposition.get("attached_pic").is_some_and(|&set| set != 0);

@@ -48,6 +48,8 @@ fn roles() -> HashMap<String, Role> {
     for unit in Network::i3d(Stream::Rgb, 1).units() {
         let unit = unit.name;
         let [sonnet, piergiaj, hassony2] = aliases(&unit);
+        // DeepMind's one irregular name became regular.
+        let flax = unit.replace("Conv3d_0a_3x3", "Conv3d_0b_3x3");
         let (slim, torchvision) = (planar::slim(&unit), planar::torchvision(&unit));
         let w = format!("{unit}/conv_3d/w");
         let b = format!("{unit}/conv_3d/b");
@@ -57,14 +59,14 @@ fn roles() -> HashMap<String, Role> {
         roles.insert(format!("{sonnet}/conv3d/b"), Role::Variable(b.clone()));
         roles.insert(format!("{slim}/weights"), Role::Variable(w.clone()));
         roles.insert(format!("{slim}/biases"), Role::Variable(b.clone()));
-        roles.insert(format!("{unit}/Conv_0/kernel"), Role::Variable(w.clone()));
-        roles.insert(format!("{unit}/Conv_0/bias"), Role::Variable(b.clone()));
+        roles.insert(format!("{flax}/Conv_0/kernel"), Role::Variable(w.clone()));
+        roles.insert(format!("{flax}/Conv_0/bias"), Role::Variable(b.clone()));
         let of_torchvision = planar::torchvision_convolution(&torchvision);
         for port in [format!("{piergiaj}.conv3d"), format!("{hassony2}.conv3d"), of_torchvision] {
             roles.insert(format!("{port}.weight"), Role::TransposedWeight(w.clone()));
             roles.insert(format!("{port}.bias"), Role::Variable(b.clone()));
         }
-        for (vector, sonnet_2, torch, flax) in [
+        for (vector, sonnet_2, torch, flax_vector) in [
             ("beta", "offset", "bias", "bias"),
             ("moving_mean", "moving_mean/average", "running_mean", "mean"),
             ("moving_variance", "moving_variance/average", "running_var", "var"),
@@ -73,7 +75,7 @@ fn roles() -> HashMap<String, Role> {
             roles.insert(name.clone(), Role::Variable(name.clone()));
             roles.insert(format!("{sonnet}/batch_norm/{sonnet_2}"), Role::Variable(name.clone()));
             roles.insert(format!("{slim}/BatchNorm/{vector}"), Role::Variable(name.clone()));
-            roles.insert(format!("{unit}/BatchNorm_0/{flax}"), Role::Variable(name.clone()));
+            roles.insert(format!("{flax}/BatchNorm_0/{flax_vector}"), Role::Variable(name.clone()));
             roles.insert(format!("{piergiaj}.bn.{torch}"), Role::Variable(name.clone()));
             roles.insert(format!("{torchvision}.bn.{torch}"), Role::Variable(name.clone()));
             roles.insert(format!("{hassony2}.batch3d.{torch}"), Role::Variable(name));
@@ -82,7 +84,7 @@ fn roles() -> HashMap<String, Role> {
             format!("{unit}/batch_norm/gamma"),
             format!("{sonnet}/batch_norm/scale"),
             format!("{slim}/BatchNorm/gamma"),
-            format!("{unit}/BatchNorm_0/scale"),
+            format!("{flax}/BatchNorm_0/scale"),
             format!("{torchvision}.bn.weight"),
             format!("{piergiaj}.bn.weight"),
             format!("{hassony2}.batch3d.weight"),

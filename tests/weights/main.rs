@@ -6,10 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+mod bombs;
 mod flat;
+mod flax;
 mod inception_2d;
+mod inert;
 mod inflate;
 mod load;
+mod numpy_writer;
 mod pickle;
 mod pytorch;
 mod released;

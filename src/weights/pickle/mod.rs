@@ -33,6 +33,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Found, Problem> {
             "is a pickle of PyTorch's tensors without their numbers: give the whole file that torch.save wrote".into()
         );
     }
+    if !object.has_arrays() {
+        let problem = tree::without_tensors(&object);
+        return Err(format!("is a Python pickle that {problem} with torch.save"));
+    }
     collect(&object, bytes.len(), |_| Err("has no numbers".into()))
 }
 

@@ -128,6 +128,23 @@ pub(in crate::weights) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
+    /// Whether there is any array in it.
+    pub fn has_arrays(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node, Node::Array(_)))
+    }
+
+    /// Whether a tensor or array has elements that weights may have.
+    pub fn is_float(&self, id: Id) -> bool {
+        match self.node(id) {
+            Node::Tensor(tensor) => {
+                let storage = self.storages.get(tensor.storage as usize);
+                storage.is_some_and(|storage| storage.class.element.is_some())
+            }
+            Node::Array(array) => array.dtype.is_some_and(|dtype| dtype.element.is_some()),
+            _ => false,
+        }
+    }
+
     /// The value of that number.
     pub fn node(&self, id: Id) -> &Node<'a> {
         self.nodes.get(id as usize).unwrap_or(&Node::None)

@@ -55,7 +55,9 @@ pub(in crate::weights) fn collect<'s>(
     let mut skipped = others;
     let mut found = Vec::new();
     for (name, id) in tensors {
-        if names::is_bookkeeping(&name) || !network.contains(&name) {
+        // Counters and the like have types that no weight has.
+        let counts = !network.knows(&name) && !object.is_float(id);
+        if names::is_bookkeeping(&name) || !network.contains(&name) || counts {
             skipped.push(name);
             continue;
         }
@@ -135,7 +137,7 @@ fn tree(object: &Object) -> Result<Tree, Problem> {
 }
 
 /// What an object is that holds no tensor.
-fn without_tensors(object: &Object) -> Problem {
+pub(super) fn without_tensors(object: &Object) -> Problem {
     let Some(entries) = object.entries(object.root) else {
         return format!(
             "holds {}, expected a dictionary of tensors: save the model's state_dict()",
