@@ -3,6 +3,7 @@
 mod bench;
 mod eval;
 mod flow;
+mod models;
 mod synth;
 mod train;
 mod values;
@@ -10,6 +11,7 @@ mod values;
 pub use bench::BenchArgs;
 pub use eval::{DatasetArg, EvalArgs};
 pub use flow::{FlowArgs, VideoFlowArgs};
+pub use models::{ModelsArgs, ModelsCommand, SelftestArgs, WeightArgs};
 pub use synth::SynthArgs;
 pub use train::{ModeArg, TrainArgs};
 pub use values::{Frames, FusionArg, InputArg, PrecisionArg, ResizeArg, StreamArg, Streams, SystemArg};
@@ -137,13 +139,14 @@ pub enum Command {
     /// Check the released models against their published outputs
     #[command(
         after_help = "Examples:\n  i3d selftest --pull               fetches the sample clips first (79 MB, once)\n  \
-        i3d selftest --device gpu --json -\n\nChecks the models that were pulled (`i3d models pull`). Exit status: 0 what could be checked is as \
-        published,\n1 something is not, or nothing could be checked."
+        i3d selftest --device gpu --json -\n\nChecks the models that are installed (`i3d models pull`). Exit status: 0 what could be checked is as \
+        published,\n1 something is not, or a check was not made: of an installed model, or of one that is named."
     )]
     Selftest(SelftestArgs),
-    /// Fetch and keep the released models
+    /// Install models by name: the released ones, and your own
     #[command(
-        after_help = "Example:\n  i3d models pull kinetics-400\n  i3d classify tennis.mp4 --model kinetics-400"
+        after_help = "Examples:\n  i3d models pull kinetics-400\n  i3d models pull kinetics-400 --from kinetics-i3d/   without a network: from a clone of DeepMind's repository\n  \
+        i3d models add mine rgb.pt flow.pt                  weights of your own, by a name\n  i3d classify tennis.mp4 --model mine"
     )]
     Models(ModelsArgs),
 }
@@ -182,21 +185,6 @@ impl RunArgs {
         };
         Err(Error::Usage(problem.into()))
     }
-}
-
-/// Which weights.
-#[derive(Debug, Args)]
-pub struct WeightArgs {
-    /// RGB weights: safetensors, a TensorFlow checkpoint (prefix or folder), or a PyTorch file
-    #[arg(long, value_name = "PATH")]
-    pub rgb: Option<PathBuf>,
-    /// Flow weights, of the same kinds
-    #[arg(long, value_name = "PATH")]
-    pub flow: Option<PathBuf>,
-    /// A model that was pulled (see `i3d models list`), `demo`, which this program contains, or `random`: seeded random
-    /// weights that know nothing [default: kinetics-400 where it is installed, else demo]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["rgb", "flow"])]
-    pub model: Option<String>,
 }
 
 /// How a video becomes a clip.
@@ -421,57 +409,4 @@ pub struct DevicesArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `i3d selftest`.
-#[derive(Debug, Args)]
-pub struct SelftestArgs {
-    /// Download the sample clips that are not here yet, and verify them
-    #[arg(long)]
-    pub pull: bool,
-    /// Write the checks as JSON, `-` for standard output
-    #[arg(long, value_name = "PATH")]
-    pub json: Option<PathBuf>,
-    /// auto, cpu, gpu, or a part of an adapter's name (see `i3d devices`)
-    #[arg(long, default_value = "auto", value_name = "DEVICE")]
-    pub device: DeviceRequest,
-    /// Threads of everything that is computed on the CPU, together [default: one per core]
-    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "N", value_parser = parse_threads)]
-    pub threads: usize,
-}
-
-/// `i3d models`.
-#[derive(Debug, Args)]
-pub struct ModelsArgs {
-    /// What to do with them
-    #[command(subcommand)]
-    pub command: ModelsCommand,
-}
-
-/// The commands of `i3d models`.
-#[derive(Debug, Subcommand)]
-pub enum ModelsCommand {
-    /// Show what there is and what is installed
-    List,
-    /// Download, verify and convert a model
-    #[command(after_help = "Example:\n  i3d models pull kinetics-400")]
-    Pull {
-        /// Its name
-        name: String,
-    },
-    /// Check the installed files against their hashes
-    Verify {
-        /// Its name [default: every installed model]
-        name: Option<String>,
-    },
-    /// Print the files of an installed model
-    Path {
-        /// Its name
-        name: String,
-    },
-    /// Delete an installed model
-    Remove {
-        /// Its name
-        name: String,
-    },
 }

@@ -30,7 +30,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<String>> {
 }
 
 /// The `.index` file, if the path means a TensorFlow checkpoint.
-fn tensorflow_index(path: &Path) -> Result<Option<PathBuf>> {
+pub fn tensorflow_index(path: &Path) -> Result<Option<PathBuf>> {
     if path.is_dir() {
         let entries = std::fs::read_dir(path).map_err(|source| Error::io(path.display(), source))?;
         let mut found: Vec<PathBuf> = entries

@@ -39,11 +39,13 @@ pub fn run(args: &ClassifyArgs, talk: Talk) -> Result<Outcome> {
     }
     let labels = args.labels.as_deref().map(|path| Ok((path.display(), checkpoint::read_labels(path)?)));
     let labels = labels.transpose()?;
+    let parts: Vec<&Part> = jobs.iter().flat_map(|job| &job.parts).collect();
+    let model = networks::choose(&args.weights, &parts, talk)?;
     let streams = match args.streams {
-        Some(streams) => networks::check_streams(&args.weights, streams).map(|()| streams)?,
-        None => networks::wanted(&args.weights, jobs.iter().flat_map(|job| &job.parts)),
+        Some(streams) => model.check_streams(streams).map(|()| streams)?,
+        None => model.wanted(&parts),
     };
-    let (mut classifier, model) = networks::open(&args.weights, &args.run, streams, talk)?;
+    let (mut classifier, model) = networks::open(&model, &args.run, streams, talk)?;
     if let Some((place, labels)) = labels {
         classifier = classifier.with_labels(&place.to_string(), labels)?;
     }

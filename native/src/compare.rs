@@ -28,9 +28,10 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
     let last = args.until.as_deref().unwrap_or(LOGITS);
     check_endpoint(last)?;
     let part = Part::new(args.input.clone())?;
-    let streams = networks::wanted(&args.weights, [&part]);
+    let model = networks::choose(&args.weights, &[&part], talk)?;
+    let streams = model.wanted(&[&part]);
     let (loaded, names, first) = {
-        let (mut classifier, _) = networks::open(&args.weights, &args.run, streams, talk)?;
+        let (mut classifier, _) = networks::open(&model, &args.run, streams, talk)?;
         let stream = streams.each().next().unwrap_or(Stream::Rgb);
         let loaded = input::load(&part, stream, &args.clip, FlowChoice::default(), &classifier, talk)?;
         let network = classifier.network_for(&part.name(), &loaded.clip)?;
@@ -40,7 +41,7 @@ pub fn run(args: &CompareArgs, talk: Talk) -> Result<Outcome> {
     };
     // The first device is closed by now, so that only one set of buffers exists at a time.
     let other = RunArgs { device: args.against.clone(), precision: PrecisionArg::F32, ..args.run };
-    let (mut classifier, _) = networks::open(&args.weights, &other, streams, Talk { quiet: true })?;
+    let (mut classifier, _) = networks::open(&model, &other, streams, Talk { quiet: true })?;
     let second = observe(&mut classifier, &loaded.clip, &names, talk)?;
     if first.0 == second.0 && args.run.precision == PrecisionArg::F32 {
         talk.note("warning: both runs used the same device; choose others with --device and --against");

@@ -5,19 +5,18 @@ use std::process::ExitCode;
 use i3d::backend::gpu::Adapter;
 use i3d::backend::{Device, DeviceRequest};
 use i3d::clip::npy_bytes;
-use i3d::models::{SourceFiles, to_safetensors};
+use i3d::models::to_safetensors;
 use i3d::network::{LOGITS, LOGITS_PER_STEP, MIN_FRAMES, Network, Stream};
 use i3d::plan::Plan;
 use i3d::{Error, Result, labels};
 
-use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, ModelsArgs, ModelsCommand, PlanArgs};
+use crate::args::{Cli, Command, ConvertArgs, DevicesArgs, DumpArgs, PlanArgs};
 use crate::input::{self, Part};
-use crate::models::{Event, Health, Models, demo};
 use crate::output::{self, Output, print};
-use crate::talk::{Talk, Unit};
+use crate::talk::Talk;
 use crate::{
-    bench, checkpoint, claims, classify, compare, device, eval, flow, inflate, networks, selftest, synth,
-    systems, train,
+    bench, checkpoint, claims, classify, compare, device, eval, flow, inflate, models, networks, selftest,
+    synth, systems, train,
 };
 
 /// How a command that ran ended.
@@ -47,7 +46,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Synth(args) => synth::run(args, talk),
         Command::Devices(args) => devices(args),
         Command::Selftest(args) => selftest::run(args, talk),
-        Command::Models(args) => models(args, talk),
+        Command::Models(args) => models::command::run(args, talk),
     });
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -89,13 +88,14 @@ fn dump(args: &DumpArgs, talk: Talk) -> Result<Outcome> {
         check_endpoint(&args.endpoint)?;
     }
     let part = Part::new(args.input.clone())?;
-    let streams = networks::wanted(&args.weights, [&part]);
+    let model = networks::choose(&args.weights, &[&part], talk)?;
+    let streams = model.wanted(&[&part]);
     // What comes before the classifier needs none.
     let open = match args.endpoint.as_str() {
         LOGITS | LOGITS_PER_STEP => networks::open,
         _ => networks::open_trunk,
     };
-    let (mut classifier, _) = open(&args.weights, &args.run, streams, talk)?;
+    let (mut classifier, _) = open(&model, &args.run, streams, talk)?;
     let stream = streams.each().next().unwrap_or(Stream::Rgb);
     let loaded = input::load(&part, stream, &args.clip, (&args.tvl1).into(), &classifier, talk)?;
     let (shape, bytes) = if is_input {
@@ -186,58 +186,6 @@ fn devices(args: &DevicesArgs) -> Result<Outcome> {
     }
     if adapters.is_empty() {
         print("no GPU adapter was found; i3d runs on the CPU\n")?;
-    }
-    Ok(Outcome::Done)
-}
-
-fn models(args: &ModelsArgs, talk: Talk) -> Result<Outcome> {
-    let models = Models::open()?;
-    match &args.command {
-        ModelsCommand::List => {
-            models.list().iter().try_for_each(|row| print(format_args!("{row}\n")))?;
-            print(format_args!("{}\n", demo::line()))?;
-        }
-        ModelsCommand::Pull { name } => {
-            let bar = talk.bar(name, 1, Unit::Bytes);
-            let outcome = models.pull(name, None, &SourceFiles::to_safetensors, &mut |event| match event {
-                Event::Downloading { stream, file, bytes, total } => {
-                    bar.set_message(format!("{stream}: {file}"));
-                    bar.set_length(total.unwrap_or(bytes));
-                    bar.set_position(bytes);
-                }
-                Event::Present(stream) => bar.suspend(|| talk.note(format!("{stream}: already here"))),
-                Event::Converting(stream) => bar.set_message(format!("{stream}: converting")),
-                Event::Stored(stream, path) => {
-                    bar.suspend(|| talk.note(format!("{stream}: {}", path.display())))
-                }
-            });
-            drop(bar);
-            for installed in outcome? {
-                print(format_args!("{}\n", installed.path.display()))?;
-            }
-        }
-        ModelsCommand::Verify { name } => {
-            let checks = models.verify(name.as_deref())?;
-            for check in &checks {
-                print(format_args!("{check}\n"))?;
-            }
-            if checks.is_empty() {
-                talk.note("no model is installed; see `i3d models list`");
-            }
-            if checks.iter().any(|check| check.health != Health::Good) {
-                return Ok(Outcome::SomeFailed);
-            }
-        }
-        ModelsCommand::Path { name } => {
-            let paths = models.path(name)?;
-            for path in std::iter::once(&paths.rgb).chain(&paths.flow) {
-                print(format_args!("{}\n", path.display()))?;
-            }
-        }
-        ModelsCommand::Remove { name } => {
-            let freed = models.remove(name)?;
-            talk.note(format!("{name}: removed, {:.1} MB freed", freed as f64 / 1e6));
-        }
     }
     Ok(Outcome::Done)
 }

@@ -1,6 +1,6 @@
 //! Standard error: progress on a terminal, notes, errors. Standard output belongs to data.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use i3d::backend::{Device, Progress};
@@ -25,6 +25,29 @@ impl Talk {
     /// A failure.
     pub fn error(self, text: impl std::fmt::Display) {
         say(format_args!("error: {text}"));
+    }
+
+    /// Asks a person at the terminal, who may just press Enter to agree. Without a terminal, or where nothing is to be said, nobody
+    /// agrees.
+    pub fn agrees(self, question: &str) -> bool {
+        let there = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if self.quiet || !there {
+            return false;
+        }
+        loop {
+            let _ = write!(anstream::stderr(), "{question} [Y/n] ");
+            let mut answer = String::new();
+            // The end of the input is no answer, and no agreement.
+            if !matches!(std::io::stdin().read_line(&mut answer), Ok(1..)) {
+                say("");
+                return false;
+            }
+            match answer.trim().to_lowercase().as_str() {
+                "" | "y" | "yes" => return true,
+                "n" | "no" => return false,
+                _ => say("answer y or n"),
+            }
+        }
     }
 
     /// Shows how far the networks on `device` are, for as long as the closure lives.

@@ -3,7 +3,9 @@
 
 mod registry;
 
-pub use registry::{Format, Labels, MODELS, Model, RAW_GITHUB, SAMPLES, Sample, Source, SourceFile};
+pub use registry::{
+    Format, Labels, MODELS, Model, RAW_GITHUB, REPACKED, SAMPLES, Sample, Source, SourceFile,
+};
 
 use std::fmt::Write as _;
 

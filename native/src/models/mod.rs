@@ -1,26 +1,30 @@
-//! Released models by name: `i3d models list|pull|verify|path|remove`.
+//! Models by name, released ones and the user's own: `i3d models list|pull|add|verify|path|remove`.
 //!
-//! Everything here returns data or a sentence that says what is wrong; printing is the caller's.
+//! Everything here returns data or a sentence that says what is wrong; printing is that of `command`.
 
+mod add;
+pub mod command;
 pub mod demo;
 mod download;
 pub mod hash;
+mod row;
 mod samples;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tls;
 
-use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use i3d::models::{MODELS, Model, RAW_GITHUB, SourceFiles};
+use i3d::models::{MODELS, Model, RAW_GITHUB, SourceData, SourceFiles};
 use i3d::network::Stream;
 use i3d::{Error, Result};
 
+pub use add::Added;
 pub use download::{Downloader, Options};
-pub use store::{Health, Installed, Store};
+pub use row::{Check, Row};
+pub use store::{Health, Installed, Origin, Store, Stored};
 
 use download::Expected;
 
@@ -56,33 +60,42 @@ pub enum Event {
     Stored(Stream, PathBuf),
 }
 
-/// The files of an installed model.
+/// The files of an installed model, of one stream or two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     /// Weights of the RGB stream.
-    pub rgb: PathBuf,
-    /// Weights of the flow stream, where the model has one.
+    pub rgb: Option<PathBuf>,
+    /// Weights of the flow stream.
     pub flow: Option<PathBuf>,
 }
 
-/// One line of `i3d models list`; [`fmt::Display`] pads the columns.
+/// A model with a name: one of the registry, or one that the user gave it.
 #[derive(Debug, Clone)]
-pub struct Row {
-    /// The model.
-    pub model: &'static Model,
-    /// Streams on this machine with the length of their files.
-    pub installed: Vec<(Stream, u64)>,
+pub struct Named {
+    /// What the user types.
+    pub name: String,
+    /// Its entry in the registry.
+    pub released: Option<&'static Model>,
 }
 
-/// One line of `i3d models verify`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// The model's name.
-    pub model: &'static str,
-    /// Which stream.
-    pub stream: Stream,
-    /// What was found.
-    pub health: Health,
+impl Named {
+    /// The streams that it can have.
+    pub fn streams(&self) -> Vec<Stream> {
+        match self.released {
+            Some(model) => model.streams().collect(),
+            None => vec![Stream::Rgb, Stream::Flow],
+        }
+    }
+
+    /// What brings a stream here, or the whole model.
+    fn remedy(&self, stream: Option<Stream>) -> String {
+        let name = &self.name;
+        match (self.released, stream) {
+            (Some(_), None) => format!("`i3d models pull {name}`"),
+            (Some(_), Some(stream)) => format!("`i3d models pull {name} --streams {stream}`"),
+            (None, _) => format!("`i3d models add {name} FILE --overwrite`"),
+        }
+    }
 }
 
 impl Models {
@@ -97,7 +110,7 @@ impl Models {
         Models { registry, store, downloader }
     }
 
-    /// The model called `name`.
+    /// The released model called `name`.
     pub fn find(&self, name: &str) -> Result<&'static Model> {
         if name == demo::NAME {
             let problem =
@@ -105,18 +118,59 @@ impl Models {
             return Err(Error::Usage(problem.into()));
         }
         self.registry.iter().find(|model| model.name == name).ok_or_else(|| {
-            let names: Vec<_> = self.registry.iter().map(|model| model.name).collect();
-            Error::Usage(format!("there is no model called {name:?}; choose one of {}", names.join(", ")))
+            let own = self.own();
+            let names = self.registry.iter().map(|model| model.name).chain(own.iter().map(String::as_str));
+            let names: Vec<_> = names.collect();
+            match own.iter().any(|own| own == name) {
+                true => Error::Usage(format!(
+                    "{name} was not released, so it cannot be fetched; add its files with `i3d models add {name} FILES`"
+                )),
+                false => Error::Usage(format!(
+                    "there is no model called {name:?}; choose one of {}",
+                    names.join(", ")
+                )),
+            }
         })
     }
 
-    /// Every model of the registry, and what of it is here.
-    pub fn list(&self) -> Vec<Row> {
-        let row = |model: &'static Model| {
-            let size = |stream| Some((stream, self.store.installed(model.name, stream)?.record.size));
-            Row { model, installed: model.streams().filter_map(size).collect() }
+    /// The model called `name`, released or the user's own.
+    pub fn named(&self, name: &str) -> Result<Named> {
+        let released = match self.own().iter().any(|own| own == name) {
+            true => None,
+            false => Some(self.find(name)?),
         };
-        self.registry.iter().map(row).collect()
+        Ok(Named { name: name.to_owned(), released })
+    }
+
+    /// Names of installed models that were not released.
+    fn own(&self) -> Vec<String> {
+        let released = |name: &String| self.registry.iter().any(|model| model.name == name);
+        self.store.names().into_iter().filter(|name| !released(name)).collect()
+    }
+
+    /// Every model with a name: those of the registry, then the user's own.
+    fn all(&self) -> Vec<Named> {
+        let released =
+            self.registry.iter().map(|model| Named { name: model.name.into(), released: Some(model) });
+        released.chain(self.own().into_iter().map(|name| Named { name, released: None })).collect()
+    }
+
+    /// Every model of the registry and of the user, and what of it is here.
+    pub fn list(&self) -> Vec<Row> {
+        self.all().into_iter().map(|named| Row::new(named, &self.store)).collect()
+    }
+
+    /// Names of the models of which a stream is here.
+    pub fn installed(&self) -> Vec<String> {
+        let here = |named: &Named| !self.streams(&named.name).is_empty();
+        self.all().into_iter().filter(here).map(|named| named.name).collect()
+    }
+
+    /// The streams of a model that are here, RGB first; none of a name that no model has.
+    pub fn streams(&self, name: &str) -> Vec<Stream> {
+        let Ok(named) = self.named(name) else { return Vec::new() };
+        let here = |stream: &Stream| self.store.installed(name, *stream).is_some();
+        named.streams().into_iter().filter(here).collect()
     }
 
     /// Brings a model here: downloads, verifies, converts and stores each stream, and removes what was downloaded.
@@ -132,12 +186,12 @@ impl Models {
         if let Some(stream) = only.filter(|&stream| model.source(stream).is_none()) {
             return Err(Error::Usage(format!("{name} has no {stream} stream; none was released")));
         }
-        let _guard = self.store.lock(name)?;
+        let guard = self.store.lock(name)?;
         let wanted = model.streams().filter(|&stream| only.is_none_or(|only| only == stream));
         let pulled: Result<Vec<_>> =
             wanted.map(|stream| self.pull_stream(model, stream, convert, report)).collect();
         if pulled.is_ok() {
-            drop(_guard);
+            drop(guard);
             let downloads = self.store.downloads(name);
             fs::remove_dir_all(&downloads).map_err(|e| Error::io(downloads.display(), e))?;
         }
@@ -184,17 +238,10 @@ impl Models {
         }
         report(Event::Converting(stream));
         // The record names the origin itself, also when a mirror gave the bytes.
-        let place = source.url(RAW_GITHUB, weights);
-        let files = SourceFiles {
-            model: model.name.to_string(),
-            stream,
-            place: place.clone(),
-            labels: model.class_labels(),
-            data: source.assemble(contents),
-        };
-        let converted = convert(&files)?;
-        drop(files);
-        let installed = self.store.put(model.name, stream, place, weights.blob, &converted)?;
+        let url = source.url(RAW_GITHUB, weights);
+        let converted = released(model, stream, url.clone(), source.assemble(contents), convert)?;
+        let origin = Origin { url, blob: weights.blob.to_owned(), classes: None };
+        let installed = self.store.put(model.name, stream, origin, &converted)?;
         for path in paths {
             fs::remove_file(&path).map_err(|e| Error::io(path.display(), e))?;
         }
@@ -204,92 +251,100 @@ impl Models {
 
     /// Reads every byte of one model, or of all that are here, and compares with what was stored.
     pub fn verify(&self, name: Option<&str>) -> Result<Vec<Check>> {
-        let models: Vec<_> = match name {
-            Some(name) => vec![self.find(name)?],
-            None => self.registry.iter().collect(),
+        let models = match name {
+            Some(name) => vec![self.named(name)?],
+            None => self.all(),
         };
         let mut checks = Vec::new();
         for model in models {
             for stream in model.streams() {
-                if let Some(installed) = self.store.installed(model.name, stream) {
-                    let health = self.store.health(&installed)?;
-                    checks.push(Check { model: model.name, stream, health });
-                }
+                let health = match self.store.look(&model.name, stream) {
+                    Stored::Absent => continue,
+                    Stored::Here(installed) => self.store.health(&installed)?,
+                    Stored::Damaged(health) => health,
+                };
+                checks.push(Check {
+                    model: model.name.clone(),
+                    stream,
+                    health,
+                    remedy: model.remedy(Some(stream)),
+                });
             }
         }
         match name {
-            Some(name) if checks.is_empty() => Err(not_installed(name)),
+            Some(name) if checks.is_empty() => Err(self.not_installed(name)),
             _ => Ok(checks),
         }
     }
 
-    /// The files of an installed model.
+    /// The files of an installed model, of which one stream is enough.
     pub fn path(&self, name: &str) -> Result<Paths> {
-        let model = self.find(name)?;
+        let model = self.named(name)?;
         let here = |stream| self.store.installed(name, stream).map(|installed| installed.path);
-        let flow = match &model.flow {
-            Some(_) => Some(here(Stream::Flow).ok_or_else(|| not_installed(name))?),
-            None => None,
-        };
-        Ok(Paths { rgb: here(Stream::Rgb).ok_or_else(|| not_installed(name))?, flow })
+        let paths = Paths { rgb: here(Stream::Rgb), flow: here(Stream::Flow) };
+        match (&paths.rgb, &paths.flow) {
+            (None, None) => Err(self.missing(&model, model.streams()[0])),
+            _ => Ok(paths),
+        }
+    }
+
+    /// What there is of a stream of a released model.
+    pub fn stream(&self, name: &str, stream: Stream) -> Stored {
+        self.store.look(name, stream)
     }
 
     /// The file of one stream of an installed model.
     pub fn stream_path(&self, name: &str, stream: Stream) -> Result<PathBuf> {
-        if self.find(name)?.source(stream).is_none() {
-            return Err(Error::Usage(format!("{name} has no {stream} stream; none was released")));
+        let model = self.named(name)?;
+        match self.store.installed(name, stream) {
+            Some(installed) if model.streams().contains(&stream) => Ok(installed.path),
+            _ => Err(self.missing(&model, stream)),
         }
-        let installed = self.store.installed(name, stream).ok_or_else(|| not_installed(name))?;
-        Ok(installed.path)
+    }
+
+    /// Why a stream of a model cannot be had, and what to do.
+    fn missing(&self, model: &Named, stream: Stream) -> Error {
+        let name = &model.name;
+        let remedy = model.remedy(Some(stream));
+        if !model.streams().contains(&stream) {
+            return Error::Usage(format!("{name} has no {stream} stream; none was released"));
+        }
+        if let Stored::Damaged(health) = self.store.look(name, stream) {
+            return Error::Usage(format!(
+                "the {stream} stream of {name} is damaged: {health}; repair it with {remedy}"
+            ));
+        }
+        match self.streams(name).is_empty() {
+            true => self.not_installed(name),
+            false => Error::Usage(format!(
+                "the {stream} stream of {name} is not on this machine; {} it with {}",
+                if model.released.is_some() { "fetch" } else { "add" },
+                remedy.replace(" --overwrite", "")
+            )),
+        }
+    }
+
+    fn not_installed(&self, name: &str) -> Error {
+        Error::Usage(format!("{name} is not on this machine; fetch it with `i3d models pull {name}`"))
     }
 
     /// Removes a model from this machine, unfinished downloads included; gives the bytes that became free.
     pub fn remove(&self, name: &str) -> Result<u64> {
-        let model = self.find(name)?;
-        match self.store.folder(model.name).exists() {
-            true => self.store.remove(model.name),
-            false => Err(not_installed(name)),
+        let model = self.named(name)?;
+        match self.store.folder(&model.name).exists() {
+            true => self.store.remove(&model.name),
+            false => Err(self.not_installed(name)),
         }
     }
 }
 
-/// A line of `i3d models list`, whose columns stand one below the other.
-fn line(name: &str, flow: bool, classes: usize, state: &str, licence: &str, about: &str) -> String {
-    let streams = if flow { "rgb + flow" } else { "rgb" };
-    format!("{name:<21} {streams:<10} {classes:>4} classes  {state:>10}  {licence:<10}  {about}")
-}
-
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size: u64 = self.installed.iter().map(|(_, bytes)| bytes).sum();
-        let state = match self.installed.len() {
-            0 => "-".to_owned(),
-            here if here == self.model.streams().count() => mebibytes(size),
-            _ => format!("{} only", self.installed[0].0),
-        };
-        let Model { name, classes, licence, description, .. } = self.model;
-        f.write_str(&line(name, self.model.flow.is_some(), *classes, &state, licence, description))
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Check { model, stream, health } = self;
-        match health {
-            Health::Good => write!(f, "{model:<21} {stream:<4}  ok"),
-            Health::Damaged { expected, found } => write!(
-                f,
-                "{model:<21} {stream:<4}  damaged: expected SHA-256 {expected}, found {found}; pull it again with \
-                 `i3d models pull {model}`"
-            ),
-        }
-    }
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
-}
-
-fn not_installed(name: &str) -> Error {
-    Error::Usage(format!("{name} is not on this machine; fetch it with `i3d models pull {name}`"))
+/// The stored form of a released checkpoint; `place` says where it came from.
+fn released(
+    model: &Model,
+    stream: Stream,
+    place: String,
+    data: SourceData,
+    convert: Convert,
+) -> Result<Vec<u8>> {
+    convert(&SourceFiles { model: model.name.to_string(), stream, place, labels: model.class_labels(), data })
 }

@@ -34,6 +34,31 @@ pub struct Record {
     pub size: u64,
     /// Version of the program that converted it.
     pub version: String,
+    /// Length of the logits; of models that were added, and not released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
+}
+
+/// Where a stream's weights came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Their address.
+    pub url: String,
+    /// Git blob id of the file that holds the weights.
+    pub blob: String,
+    /// Length of the logits, of models that were not released.
+    pub classes: Option<usize>,
+}
+
+/// What there is of a stream, as far as its record and the length of its file tell.
+#[derive(Debug, Clone)]
+pub enum Stored {
+    /// Nothing that was ever whole.
+    Absent,
+    /// All of it.
+    Here(Installed),
+    /// It was installed, and its file is gone or has another length.
+    Damaged(Health),
 }
 
 /// A stream that is on this machine.
@@ -56,6 +81,13 @@ pub enum Health {
         expected: String,
         /// SHA-256 of the file.
         found: String,
+    },
+    /// The file has another length, or is gone.
+    Length {
+        /// Bytes that were stored.
+        expected: u64,
+        /// Bytes that are there.
+        found: Option<u64>,
     },
 }
 
@@ -89,12 +121,36 @@ impl Store {
         self.folder(model).join(format!("{stream}.source.json"))
     }
 
-    /// The stream, if it is here: cheap, compares the length alone. [`Store::health`] reads every byte.
+    /// The stream, if it is here; see [`Store::look`].
     pub fn installed(&self, model: &str, stream: Stream) -> Option<Installed> {
+        match self.look(model, stream) {
+            Stored::Here(installed) => Some(installed),
+            _ => None,
+        }
+    }
+
+    /// What there is of a stream: cheap, compares the length alone. [`Store::health`] reads every byte.
+    pub fn look(&self, model: &str, stream: Stream) -> Stored {
+        let record = fs::read(self.record(model, stream)).ok();
+        let Some(record) = record.and_then(|text| serde_json::from_slice::<Record>(&text).ok()) else {
+            return Stored::Absent;
+        };
         let path = self.weights(model, stream);
-        let record: Record = serde_json::from_slice(&fs::read(self.record(model, stream)).ok()?).ok()?;
-        let size = fs::metadata(&path).ok()?.len();
-        (size == record.size).then_some(Installed { path, record })
+        match fs::metadata(&path).ok().map(|about| about.len()) {
+            Some(size) if size == record.size => Stored::Here(Installed { path, record }),
+            found => Stored::Damaged(Health::Length { expected: record.size, found }),
+        }
+    }
+
+    /// Every folder that holds a stream's record, in the order of the names.
+    pub fn names(&self) -> Vec<String> {
+        let folders = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let names = folders.filter_map(|folder| folder.file_name().into_string().ok());
+        let holds =
+            |name: &String| [Stream::Rgb, Stream::Flow].iter().any(|s| self.record(name, *s).is_file());
+        let mut names: Vec<String> = names.filter(holds).collect();
+        names.sort();
+        names
     }
 
     /// Reads every byte of an installed stream and compares.
@@ -107,18 +163,13 @@ impl Store {
     }
 
     /// Stores a stream's weights and the record of their origin.
-    pub fn put(
-        &self,
-        model: &str,
-        stream: Stream,
-        url: String,
-        blob: &str,
-        weights: &[u8],
-    ) -> Result<Installed> {
+    pub fn put(&self, model: &str, stream: Stream, origin: Origin, weights: &[u8]) -> Result<Installed> {
         let path = self.weights(model, stream);
+        let Origin { url, blob, classes } = origin;
         let record = Record {
             url,
-            blob: blob.to_owned(),
+            blob,
+            classes,
             sha256: hash::sha256_bytes(weights),
             size: weights.len() as u64,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -140,6 +191,20 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(folder.display(), error)),
             _ => Ok(bytes),
         }
+    }
+
+    /// Removes one stream; nothing happens where it is not there.
+    pub fn remove_stream(&self, model: &str, stream: Stream) -> Result<()> {
+        remove_file(&self.record(model, stream))?;
+        remove_file(&self.weights(model, stream))
+    }
+
+    /// Removes a model's folder where nothing is in it, and the lock that somebody left.
+    pub fn tidy(&self, model: &str) {
+        // A folder that still holds something cannot be removed, which is as it should be.
+        let _ = fs::remove_file(self.downloads(model).join("lock"));
+        let _ = fs::remove_dir(self.downloads(model));
+        let _ = fs::remove_dir(self.folder(model));
     }
 
     /// Creates the folders of a model and keeps other pulls of it away for as long as the guard lives: two of them

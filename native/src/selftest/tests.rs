@@ -29,6 +29,8 @@ fn parameters(stream: Stream, seed: u64) -> Parameters {
             variance.iter_mut().enumerate().for_each(|(c, x)| *x = 0.1 + 0.02 * (c % 5) as f32);
         }
     }
+    // Black and white far enough apart that rounding is 1e-6 of the distance, as with the released models.
+    parameters.units[0].kernel.iter_mut().for_each(|w| *w *= 4.0);
     // Logits as large as those of the released models.
     parameters.units[57].kernel.iter_mut().for_each(|w| *w *= 50.0);
     parameters

@@ -14,6 +14,7 @@ mod convert;
 mod datasets;
 mod devices;
 mod eval;
+mod first_use;
 mod fixtures;
 mod flow;
 mod inflate;
@@ -21,6 +22,7 @@ mod killed;
 mod limits;
 mod models;
 mod outputs;
+mod own_models;
 mod pipes;
 mod precision;
 mod pulls;
@@ -77,7 +79,8 @@ impl Sandbox {
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_i3d"));
         command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
-        for variable in ["RUST_LOG", "WGPU_BACKEND", "I3D_FFMPEG", "I3D_FFPROBE"] {
+        for variable in ["RUST_LOG", "WGPU_BACKEND", "I3D_FFMPEG", "I3D_FFPROBE", "I3D_MODEL", "I3D_OFFLINE"]
+        {
             command.env_remove(variable);
         }
         command.env("I3D_CACHE", self.path("cache"));

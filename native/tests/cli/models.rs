@@ -55,7 +55,8 @@ fn an_installed_model_is_listed_found_verified_and_removed() {
     let verify = sandbox.i3d("models verify kinetics-400").exits(1);
     let damaged = verify.stdout.lines().nth(1).unwrap_or_default();
     assert!(damaged.contains("flow  damaged: expected SHA-256"), "{verify:?}");
-    assert!(damaged.ends_with("pull it again with `i3d models pull kinetics-400`"), "{verify:?}");
+    let repair = "repair it with `i3d models pull kinetics-400 --streams flow`";
+    assert!(damaged.ends_with(repair), "{verify:?}");
 
     let removed = sandbox.i3d("models remove kinetics-400").ok();
     assert!(removed.stderr.starts_with("kinetics-400: removed, 0."), "{removed:?}");
@@ -84,9 +85,17 @@ fn a_model_by_name_loads_the_streams_that_the_inputs_need() {
         (&result[0]["model"]["name"], &result[1]["model"]["flow"]),
         (&"kinetics-400".into(), &Value::Null)
     );
-    let advice =
-        "no weights; give --flow PATH, or run `i3d models pull kinetics-400` once, or try --model random";
+    let advice = "the flow stream of kinetics-400 is not on this machine; fetch it with `i3d models pull kinetics-400 --streams flow`";
     sandbox.classify("flow.npy").fails(2, advice);
+    sandbox.classify("a.mp4 --streams both").fails(2, advice);
+    sandbox.classify("flow.npy --flow kinetics-400").fails(2, advice);
+    assert_eq!(sandbox.i3d("models path kinetics-400").ok().stdout.lines().count(), 1);
+    assert_eq!(sandbox.i3d("models verify kinetics-400").ok().stdout.lines().count(), 1);
+    let list = sandbox.i3d("models list").ok().stdout;
+    assert!(
+        list.lines().any(|line| line.starts_with("kinetics-400 ") && line.contains("rgb only")),
+        "{list}"
+    );
     install(&sandbox, "kinetics-400", Stream::Flow);
     let result = sandbox.classify("rgb.npy flow.npy --json -").ok().json();
     assert_eq!((logits(&result[0], "rgb").len(), logits(&result[1], "flow").len()), (5, 5));
@@ -116,7 +125,7 @@ fn the_demo_model_knows_the_samples_where_nothing_is_installed() {
         assert_eq!(result["model"]["name"], "demo");
         assert_eq!(result["fused"]["logits"].as_array().map(Vec::len), Some(16));
     }
-    // By its name it needs no excuse.
+    // By its name it needs no remark.
     let run = sandbox.classify("jumping_jacks.gif --model demo --streams flow --json -").ok();
     assert!(!run.stderr.contains("no model is installed"), "{run:?}");
     sandbox.i3d("dump jumping_jacks.gif --device cpu --endpoint Logits -o x.npy").ok();

@@ -61,6 +61,30 @@ fn other_weights_under_a_released_name_are_wrong() {
 }
 
 #[test]
+fn one_stream_alone_lacks_the_checks_of_the_other() {
+    let sandbox = Sandbox::new();
+    install(&sandbox, "kinetics-600", Stream::Rgb);
+    install(&sandbox, "kinetics-400", Stream::Flow);
+    let run = sandbox.i3d("selftest --device cpu --model kinetics-400").exits(1);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{run:?}");
+    let advice = "no rgb stream is here: run `i3d models pull kinetics-400 --streams rgb`";
+    assert!(lines[0].ends_with(advice) && lines[2].ends_with(advice), "{run:?}");
+    assert!(lines[1].ends_with("the sample clip is not here: run `i3d selftest --pull`"), "{run:?}");
+    let run = sandbox.i3d("selftest --device cpu --model kinetics-400 --streams flow").exits(1);
+    assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
+    for (arguments, sentence) in [
+        ("--model charades", "nothing was published for that model and these streams; choose others"),
+        (
+            "--model kinetics-600 --streams flow",
+            "nothing was published for that model and these streams; choose others",
+        ),
+    ] {
+        sandbox.i3d(&format!("selftest --device cpu {arguments}")).fails(2, sentence);
+    }
+}
+
+#[test]
 fn bad_input() {
     let sandbox = Sandbox::new();
     sandbox

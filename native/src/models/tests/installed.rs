@@ -13,7 +13,7 @@ fn a_pull_installs_both_streams_and_leaves_nothing_else() {
     assert_eq!(fs::read(&installed[0].path).unwrap(), tiny_rgb());
     let expected = ["flow.safetensors", "flow.source.json", "rgb.safetensors", "rgb.source.json"];
     assert_eq!(cache.files(), expected.map(|file| format!("tiny/{file}")));
-    let paths = Paths { rgb: installed[0].path.clone(), flow: Some(installed[1].path.clone()) };
+    let paths = Paths { rgb: Some(installed[0].path.clone()), flow: Some(installed[1].path.clone()) };
     assert_eq!(models.path("tiny").unwrap(), paths);
     assert_eq!(models.stream_path("tiny", Stream::Flow).unwrap(), installed[1].path);
 
@@ -54,8 +54,16 @@ fn one_stream_can_be_pulled_alone() {
     models.pull("tiny", Some(Stream::Flow), &convert, &mut |_| {}).unwrap();
     assert_eq!(server.requests().len(), 2);
     assert!(models.stream_path("tiny", Stream::Flow).is_ok());
-    assert!(models.stream_path("tiny", Stream::Rgb).is_err() && models.path("tiny").is_err());
+    // One stream is a state like any other, and everybody sees the same.
+    let paths = models.path("tiny").unwrap();
+    assert_eq!((paths.rgb, paths.flow.is_some()), (None, true));
+    assert_eq!((models.streams("tiny"), models.installed()), (vec![Stream::Flow], vec!["tiny".to_string()]));
     assert!(models.list()[0].to_string().contains("flow only"));
+    let checks = models.verify(Some("tiny")).unwrap();
+    assert_eq!((checks.len(), checks[0].stream, &checks[0].health), (1, Stream::Flow, &Health::Good));
+    let advice =
+        "the rgb stream of tiny is not on this machine; fetch it with `i3d models pull tiny --streams rgb`";
+    assert_eq!(models.stream_path("tiny", Stream::Rgb).unwrap_err().to_string(), advice);
 
     let error = models.pull("tiny-torch", Some(Stream::Flow), &convert, &mut |_| {}).unwrap_err();
     assert_eq!(error.to_string(), "tiny-torch has no flow stream; none was released");
@@ -76,7 +84,7 @@ fn verify_finds_one_flipped_bit_and_the_next_pull_mends_it() {
     let (expected, found) = (installed[0].record.sha256.clone(), hash::sha256_bytes(&bytes));
     assert_eq!(checks[0].health, Health::Damaged { expected, found });
     assert_eq!(checks[1].health, Health::Good);
-    assert!(checks[0].to_string().contains("`i3d models pull tiny`"));
+    assert!(checks[0].to_string().contains("`i3d models pull tiny --streams rgb`"));
 
     pull(&models, "tiny").unwrap();
     assert_eq!(fs::read(&installed[0].path).unwrap(), tiny_rgb());
@@ -90,7 +98,16 @@ fn a_file_without_its_record_or_of_another_length_is_not_installed() {
     let models = cache.models(options(&server));
     let installed = pull(&models, "tiny-torch").unwrap();
     fs::write(&installed[0].path, &tiny_rgb()[..1_000]).unwrap();
-    assert!(!is_installed(&models, "tiny-torch"));
+    assert!(models.path("tiny-torch").is_err() && models.installed().is_empty());
+    assert!(models.list()[1].to_string().contains("damaged"));
+    let checks = models.verify(None).unwrap();
+    let size = installed[0].record.size;
+    assert_eq!(checks[0].health, Health::Length { expected: size, found: Some(1_000) });
+    let error = models.stream_path("tiny-torch", Stream::Rgb).unwrap_err().to_string();
+    assert!(error.contains("is damaged: expected") && error.contains("found 1000;"), "{error}");
+    fs::remove_file(&installed[0].path).unwrap();
+    let checks = models.verify(Some("tiny-torch")).unwrap();
+    assert!(checks[0].to_string().contains("found no file"), "{}", checks[0]);
     pull(&models, "tiny-torch").unwrap();
     assert!(is_installed(&models, "tiny-torch"));
     let folder = models.store.folder("tiny-torch");
@@ -149,6 +166,22 @@ fn names_that_are_unknown_or_not_installed_say_what_to_do() {
     assert_eq!(models.remove("tiny").unwrap_err().to_string(), absent);
     assert!(models.verify(None).unwrap().is_empty());
     assert!(cache.files().is_empty(), "asking leaves no trace");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_stored_is_for_everybody_whom_the_umask_lets() {
+    use std::os::unix::fs::PermissionsExt;
+    let cache = Cache::new();
+    let models = cache.models(options(&faultless()));
+    let installed = pull(&models, "tiny-torch").unwrap();
+    // Whatever the umask is here: a file that is made without ceremony.
+    let plain = cache.0.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for file in [installed[0].path.clone(), installed[0].path.with_file_name("rgb.source.json")] {
+        assert_eq!(mode(&file), mode(&plain), "{}", file.display());
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The whole way of a model, against a server on 127.0.0.1 that serves small stand-ins.
 
+mod added;
 mod cuts;
 mod installed;
 mod samples;
