@@ -39,8 +39,7 @@ pub struct Probe {
     pub planes: Planes,
     /// Whether the samples have an opacity.
     pub alpha: bool,
-    /// Seconds to be added to the times that ffmpeg gives. It counts from the first packet of all streams; players count from zero where
-    /// a sound begins a little before that, as codecs with a delay have it.
+    /// Seconds to be added to the times that ffmpeg gives, so that they count on the container's clock.
     pub shift: f64,
     /// Length of the video stream itself; the container's length may be that of the sound.
     pub stream_seconds: Option<f64>,
@@ -73,6 +72,7 @@ struct Stream {
     color_space: Option<String>,
     sample_aspect_ratio: Option<String>,
     time_base: Option<String>,
+    start_time: Option<String>,
     avg_frame_rate: Option<String>,
     r_frame_rate: Option<String>,
     nb_frames: Option<String>,
@@ -214,12 +214,7 @@ fn describe(output: &Output) -> Result<Probe, String> {
         pixel_aspect,
         planes,
         alpha: has_alpha(&pixel_format),
-        shift: output
-            .format
-            .start_time
-            .as_deref()
-            .and_then(|text| text.parse().ok())
-            .map_or(0.0, |start: f64| start.min(0.0)),
+        shift: shift(stream, &output.format),
         stream_seconds,
         info: VideoInfo {
             frames: stream.nb_frames.as_deref().and_then(|n| n.parse().ok()).filter(|&n| n > 0),
@@ -261,6 +256,18 @@ fn choose(streams: &[Stream]) -> Option<&Stream> {
 /// The stated length of a stream in seconds. Of Matroska the tag is the stream's own, the field the file's.
 fn length(stream: &Stream) -> Option<f64> {
     tag(stream, "DURATION").or(stream.duration.as_deref()).and_then(seconds)
+}
+
+/// What turns ffmpeg's times into those of the container's clock, whose zero is the first packet of any stream, or zero where a stream
+/// begins a little before that.
+fn shift(stream: &Stream, format: &Format) -> f64 {
+    // Containers whose clock may start anew (`AVFMT_TS_DISCONT`): there ffmpeg counts from the first packet of the streams it decodes.
+    const RESTARTING: [&str; 3] = ["mpegts", "mpeg", "ogg"];
+    let seconds = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f64>().ok());
+    let start = seconds(&format.start_time).unwrap_or(0.0);
+    let restarting = format.format_name.as_deref().is_some_and(|name| RESTARTING.contains(&name));
+    let counted = if restarting { seconds(&stream.start_time).unwrap_or(start) } else { start };
+    counted - start.max(0.0)
 }
 
 /// Whether a container, by ffmpeg's name, says of every frame how long it is shown.
@@ -428,6 +435,24 @@ mod tests {
         assert_eq!((p.planes, p.color.full_range, p.alpha), (Planes::Luma, true, false));
         assert!(!probe(r#""height": 8, "pix_fmt": "gray", "color_range": "tv""#).color.full_range);
         assert!(probe(r#""height": 8, "pix_fmt": "yuva420p""#).alpha);
+    }
+
+    #[test]
+    fn times_count_from_the_first_of_all_streams() {
+        let shift = |format: &str, stream: &str, start: &str| {
+            let json = format!(
+                r#"{{"streams": [{{"index": 0, "codec_type": "video", "width": 4, "height": 4, "start_time": "{stream}"}}],
+                    "format": {{"format_name": "{format}", "start_time": "{start}"}}}}"#
+            );
+            let probe =
+                describe(&serde_json::from_str(&json).expect("the test's JSON is right")).expect("a video");
+            (probe.shift * 1e6).round() / 1e6
+        };
+        assert_eq!(shift("mov,mp4", "1.0", "0.0"), 0.0);
+        assert_eq!(shift("matroska,webm", "3.007", "-0.007"), -0.007);
+        assert_eq!(shift("matroska,webm", "100.0", "100.0"), 0.0);
+        assert_eq!(shift("mpegts", "2.4", "1.4"), 1.0);
+        assert_eq!(shift("mpegts", "N/A", "1.4"), 0.0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 /** Which of several video tracks is watched, and when its pictures are shown. */
 
-import { EncodedPacketSink, IsobmffInputFormat, MatroskaInputFormat, MpegTsInputFormat, type Input, type InputTrack, type InputVideoTrack } from "mediabunny";
+import { EncodedPacketSink, IsobmffInputFormat, MatroskaInputFormat, type Input, type InputTrack, type InputVideoTrack } from "mediabunny";
 import { facts, firstTick, shownAt, type Edit, type FileFacts, type TrackFacts } from "./container";
 
 /** What ffmpeg gives the default track for its choice, in pixels of a picture. */
@@ -36,11 +36,9 @@ export async function pictures(input: Input, file: Blob): Promise<Pictures | nul
   for (const video of videos) await settle(video, known.tracks.get(video.id));
   const format = await input.getFormat();
   const boxes = format instanceof IsobmffInputFormat;
-  // Where clocks are expected to jump, ffmpeg counts from the first of the tracks that it reads.
-  const heard = format instanceof MpegTsInputFormat ? [track] : await input.getTracks();
-  // And it counts in steps of the track from there.
+  // The clock begins with the first of all tracks, and counts in steps of this one.
   const steps = await track.getTimeResolution();
-  const zero = Math.round((await start(heard, known, boxes)) * steps) / steps;
+  const zero = Math.round((await start(await input.getTracks(), known, boxes)) * steps) / steps;
   const clock = new Clock(zero, boxes, known.tracks.get(track.id));
   const times = { start: (await first(track, clock)) ?? 0, end: clock.end(await track.computeDuration()) };
   // Matroska's length is that of the longest track; it says something where the file lacks its end.
