@@ -1,8 +1,8 @@
 //! Whether a JPEG is all there. Decoders are lenient: they paint what is missing grey and say nothing.
 //!
-//! A JPEG that ends with its marker is complete, whatever lies behind (a motion photo's film, padding). Without that marker,
-//! or where the last row of blocks is the grey that the decoder fills in, bits that belong to no picture are put
-//! behind the data: a complete picture does not change by them, a cut one takes them for its own.
+//! A JPEG that ends with its marker is taken for complete, whatever lies behind (a motion photo's film, padding). Without
+//! that marker bits that belong to no picture are put behind the data: a complete picture does not change by them, a cut one
+//! takes them for its own.
 
 use image::codecs::jpeg::JpegDecoder;
 use image::{DynamicImage, ImageResult};
@@ -15,9 +15,6 @@ const STRANGE: [u8; 8] = [0x5a, 0x93, 0xc6, 0x1d, 0xa7, 0x38, 0xe4, 0x6b];
 
 /// How many of [`STRANGE`] are put behind the data: more than any block takes.
 const STRANGE_TIMES: usize = 256;
-
-/// The grey that the decoder paints where data is missing.
-const FILLER: u8 = 128;
 
 /// A JPEG in memory.
 pub(super) struct Jpeg {
@@ -51,7 +48,7 @@ impl Jpeg {
 
     /// Whether `image`, which was decoded of this file, is the whole picture.
     pub fn is_whole(&self, image: &DynamicImage) -> bool {
-        if self.ended && !ends_in_filler(image) {
+        if self.ended {
             return true;
         }
         if !self.scans {
@@ -62,13 +59,6 @@ impl Jpeg {
         let longer = JpegDecoder::new(Cursor::new(&longer)).and_then(DynamicImage::from_decoder);
         longer.is_ok_and(|longer| longer.as_bytes() == image.as_bytes())
     }
-}
-
-/// True where the last row is nothing but the decoder's filler.
-fn ends_in_filler(image: &DynamicImage) -> bool {
-    let bytes = image.as_bytes();
-    let row = bytes.len() / image.height().max(1) as usize;
-    bytes[bytes.len() - row..].iter().all(|&value| value == FILLER)
 }
 
 /// What the markers of a file say.

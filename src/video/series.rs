@@ -237,8 +237,11 @@ fn pattern(file: &Path) -> String {
 mod tests {
     use super::*;
 
+    /// Patterns of names, and how many files are named so.
+    type Names = [(&'static str, usize)];
+
     /// What is chosen of files named by patterns with `{}` for 1 to `count`, and `{0}` for the same with leading zeros.
-    fn chosen(names: &[(&str, usize)]) -> Result<Vec<String>, String> {
+    fn chosen(names: &Names) -> Result<Vec<String>, String> {
         let name = |pattern: &str, i: usize| {
             let padded = pattern.replace("{0}", &format!("{i:05}"));
             PathBuf::from(format!("f/{}", padded.replace("{}", &i.to_string())))
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_series_in_colour_is_taken() {
-        let cases: [&[(&str, usize)]; 15] = [
+        let cases: [&Names; 15] = [
             &[("img_{0}.jpg", 12), ("flow_x_{0}.jpg", 11), ("flow_y_{0}.jpg", 11)],
             &[("image_{0}.jpg", 12), ("flow_x_{0}.jpg", 11), ("flow_y_{0}.jpg", 11), ("warp_x_{0}.jpg", 3)],
             &[("rgb_{}.png", 5), ("depth_{}.png", 5)],
@@ -280,7 +283,7 @@ mod tests {
 
     #[test]
     fn one_series_stays_one() {
-        let cases: [&[(&str, usize)]; 15] = [
+        let cases: [&Names; 15] = [
             &[("{}.png", 120)],
             &[("{}.png", 5), ("{0}.png", 3)],
             &[("frame{}.png", 12), ("frame{0}.png", 2)],
@@ -315,7 +318,7 @@ mod tests {
 
     #[test]
     fn several_that_are_equal_are_listed() {
-        let cases: [(&[(&str, usize)], &[&str]); 7] = [
+        let cases: [(&Names, &[&str]); 7] = [
             (
                 &[("left_{}.png", 4), ("right_{}.png", 4)],
                 &["2 series", "left_*.png (4)", "right_*.png (4)", "\"f/left_*.png\""],
