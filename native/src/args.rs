@@ -145,7 +145,7 @@ pub enum Command {
     Selftest(SelftestArgs),
     /// Install models by name: the released ones, and your own
     #[command(
-        after_help = "Examples:\n  i3d models pull kinetics-400\n  i3d models pull kinetics-400 --from kinetics-i3d/   without a network: from a clone of DeepMind's repository\n  \
+        after_help = "Example:\n  i3d models pull kinetics-400\n  i3d models pull kinetics-400 --from kinetics-i3d/   without a network: from a clone of DeepMind's repository\n  \
         i3d models add mine rgb.pt flow.pt                  weights of your own, by a name\n  i3d classify tennis.mp4 --model mine"
     )]
     Models(ModelsArgs),
