@@ -30,7 +30,7 @@ fn parameters(stream: Stream, seed: u64) -> Parameters {
         }
     }
     // Black and white far enough apart that rounding is 1e-6 of the distance, as with the released models.
-    parameters.units[0].kernel.iter_mut().for_each(|w| *w *= 4.0);
+    parameters.units[0].kernel.iter_mut().for_each(|w| *w += 0.003);
     // Logits as large as those of the released models.
     parameters.units[57].kernel.iter_mut().for_each(|w| *w *= 50.0);
     parameters
