@@ -57,9 +57,9 @@ fn what_cannot_be_read_is_refused_at_once() {
     let mut nothing = sandbox.command(&format!("{CLASSIFY} -"));
     let run = sandbox.finish(nothing.stdin(Stdio::null())).exits(2);
     assert_eq!(run.errors().len(), 1, "{run:?}");
-    sandbox.write("list.mp4", "#EXTM3U\n#EXTINF:1,\nv.ts\n#EXT-X-ENDLIST\n");
-    sandbox.i3d(&format!("{CLASSIFY} list.mp4")).fails_with(2, "list.mp4: ", &["hls", "--playlists"]);
-    assert_ne!(crc(sandbox.i3d(&format!("--playlists {CLASSIFY} list.mp4"))), Value::Null);
+    sandbox.write("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nv.ts\n#EXT-X-ENDLIST\n");
+    sandbox.i3d(&format!("{CLASSIFY} list.m3u8")).fails_with(2, "list.m3u8: ", &["hls", "--playlists"]);
+    assert_ne!(crc(sandbox.i3d(&format!("--playlists {CLASSIFY} list.m3u8"))), Value::Null);
 }
 
 #[test]

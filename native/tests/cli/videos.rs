@@ -91,7 +91,7 @@ fn files_that_are_no_video_are_told() {
     on("cut.mp4").fails_with(
         2,
         "cut.mp4: ",
-        &["no video that ffmpeg can read", "moov atom not found", "give an intact"],
+        &["not a video that ffmpeg can read", "moov atom not found", "give an intact"],
     );
     on("sound.mp4").fails(2, "sound.mp4: the file has sound but no video; give a file with a video stream");
     on("folder").fails_with(
