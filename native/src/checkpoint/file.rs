@@ -12,6 +12,7 @@ use i3d::{Error, Result};
 const ENDS: (usize, usize) = (512, 8);
 
 /// What a pipe may deliver: it does not say how much that is.
+#[cfg(unix)]
 const MOST_OF_A_PIPE: u64 = 4 << 30;
 
 /// The bytes of a file, or of a pipe that somebody writes to.
