@@ -78,8 +78,8 @@ pub fn run(shell: &Shell, extent: Extent, must: bool) -> Result<()> {
         }
         weights => weights?,
     };
-    // The whole workspace, so that no dependency is compiled again with other features.
-    cmd!(shell, "cargo build --release --workspace --bin i3d").run()?;
+    // The choice that the tests of the page make too, so that nothing is compiled again with other features.
+    cmd!(shell, "cargo build --release --workspace --bin i3d --example browser_fixtures").run()?;
     let program = target.join("release/i3d");
     let real = Real { shell, program, weights, folder, golden };
     real.logits("cpu", extent)?;
