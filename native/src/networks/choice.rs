@@ -98,8 +98,7 @@ pub fn choose(weights: &WeightArgs, parts: &[&Part], talk: Talk) -> Result<Choic
 /// Fails where none of the inputs is there, with the first one.
 fn there(parts: &[&Part]) -> Result<()> {
     let missing = |part: &&&Part| std::fs::metadata(part.path()).err();
-    let is_pattern = |part: &&Part| part.path().to_string_lossy().contains(['*', '?', '[']);
-    if parts.iter().any(|part| is_pattern(part) || missing(&part).is_none()) {
+    if parts.iter().any(|part| i3d::video::is_pattern(part.path()) || missing(&part).is_none()) {
         return Ok(());
     }
     let first = parts.first().and_then(|part| Some((part, missing(&part)?)));
